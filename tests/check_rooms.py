@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the rules of the house (docs/architecture.md): which room may include which, where the kernel's KVM header may
+be seen, that no source branches on an ISA, and that every file says its licence."""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOMS = ["vmm", "config", "vcpu", "devices", "arch", "ops", "launcher"]  # each may include those to its left
+ISA_MACROS = re.compile(r"__x86_64__|__i386__|__aarch64__|__arm__|_M_X64|_M_ARM64")
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+KVM_HEADER_ALLOWED = re.compile(r"^src/(vmm/kvm[^/]*|.*_kvm\.[ch]pp)$")
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+NO_COMMENTS = {".json", ".md"}
+NO_SPDX = {"LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore"}
+
+
+def tracked_files():
+    listing = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
+                             capture_output=True, text=True).stdout
+    return [name for name in listing.splitlines() if (ROOT / name).is_file()]
+
+
+def room_of(path):
+    """vmm for src/vmm/bus.hpp or vmm/bus.hpp; nothing for main.cpp."""
+    first = path.removeprefix("src/").split("/")[0]
+    return first if first in ROOMS else None
+
+
+def isa_of(path):
+    parts = path.removeprefix("src/").split("/")
+    return parts[1] if parts[0] == "arch" and len(parts) > 2 else None
+
+
+def check_include(name, number, quote, target):
+    here = room_of(name)
+    if target == "linux/kvm.h" and not KVM_HEADER_ALLOWED.match(name):
+        yield f"{name}:{number}: only vmm/kvm* and *_kvm.* may include <linux/kvm.h>"
+    if quote == "<" or here is None:
+        return
+    there = room_of(target)
+    if there is None:
+        yield f"{name}:{number}: \"{target}\" is in no room; include project headers as \"room/file.hpp\""
+    elif ROOMS.index(there) > ROOMS.index(here):
+        yield f"{name}:{number}: room {here} may not include room {there}"
+    elif isa_of(target) and isa_of(target) != isa_of(name):
+        yield f"{name}:{number}: only the files of arch/{isa_of(target)} may include \"{target}\""
+
+
+def check_source(name, lines):
+    for number, line in enumerate(lines, 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield from check_include(name, number, *match.groups())
+        if ISA_MACROS.search(line):
+            yield f"{name}:{number}: an ISA is a folder, never a branch"
+
+
+def check_file(name):
+    path = ROOT / name
+    if path.suffix not in NO_COMMENTS and path.name not in NO_SPDX:
+        if SPDX not in path.read_text(errors="replace")[:400]:
+            yield f"{name}:1: no SPDX line"
+    if name.startswith("src/") and path.suffix in {".cpp", ".hpp"}:
+        yield from check_source(name, path.read_text().splitlines())
+
+
+def self_test():
+    """The rules must be able to fail."""
+    bad = ['#include "devices/vdev.hpp"', "#include <linux/kvm.h>", "#if defined(__x86_64__)", '#include "bus.hpp"']
+    found = list(check_source("src/vmm/bus.cpp", bad))
+    assert len(found) == 4, found
+    assert list(check_source("src/launcher/launcher.cpp", ['#include "arch/x86/layout.hpp"']))
+    assert list(check_source("src/arch/arm64/gic.cpp", ['#include "arch/x86/layout.hpp"']))
+    assert not list(check_source("src/arch/x86/cpu_kvm.cpp", ['#include "arch/x86/layout.hpp"', "#include <linux/kvm.h>"]))
+
+
+def main():
+    self_test()
+    problems = [problem for name in tracked_files() for problem in check_file(name)]
+    print("\n".join(problems) or "the rooms are in order")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
