@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/bus.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace qvm {
+
+std::optional<BusConflict> Bus::attach(Range range, IoDevice& device, std::string owner) {
+    for (const Entry& entry : entries_)
+        if (entry.range.overlaps(range)) return BusConflict{range, entry.range, entry.owner};
+    const auto behind =
+        std::ranges::upper_bound(entries_, range.start(), {}, [](const Entry& e) { return e.range.start(); });
+    entries_.insert(behind, Entry{range, &device, std::move(owner)});
+    return std::nullopt;
+}
+
+const Bus::Entry* Bus::find(std::uint64_t at, std::size_t length) const noexcept {
+    const auto behind = std::ranges::upper_bound(entries_, at, {}, [](const Entry& e) { return e.range.start(); });
+    if (behind == entries_.begin()) return nullptr;
+    const Entry& entry = *std::prev(behind);
+    return entry.range.contains(at, length) ? &entry : nullptr;
+}
+
+bool Bus::read(std::uint64_t at, std::span<std::byte> data) const noexcept {
+    if (const Entry* entry = find(at, data.size())) {
+        entry->device->read(at - entry->range.start(), data);
+        return true;
+    }
+    std::ranges::fill(data, std::byte{0xff});
+    unclaimed_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+bool Bus::write(std::uint64_t at, std::span<const std::byte> data) const noexcept {
+    if (const Entry* entry = find(at, data.size())) {
+        entry->device->write(at - entry->range.start(), data);
+        return true;
+    }
+    unclaimed_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+}  // namespace qvm

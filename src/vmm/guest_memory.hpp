@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guest RAM and ROM. The guest changes RAM at any time: copy once, then judge the copy.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "vmm/mapping.hpp"
+#include "vmm/unique_fd.hpp"
+#include "vmm/units.hpp"
+
+namespace qvm {
+
+class GuestMemory {
+public:
+    enum class Kind { Ram, Rom };
+
+    /// One `ram` or `rom` line. A memfd backs it, so that it can be shared later without a second design.
+    struct Block {
+        Range range;
+        Kind kind;
+        UniqueFd memfd;
+        Mapping mapping;
+    };
+
+    /// Set-up only. The range must be page-aligned and overlap no earlier one (the configuration has checked both).
+    /// The memory is zeroed. Throws HostError when the host has no memory left.
+    void add(Range range, Kind kind);
+
+    /// In order of address.
+    [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
+
+    /// The host's view of [at, at + length), which must lie inside one block; nothing otherwise.
+    /// Valid as long as this object.
+    [[nodiscard]] std::optional<std::span<std::byte>> span(Gpa at, std::size_t length) const noexcept;
+
+    /// False, with nothing copied, unless all of it lies inside one block. ROM is writable here: the host fills it.
+    [[nodiscard]] bool read(Gpa at, std::span<std::byte> out) const noexcept;
+    [[nodiscard]] bool write(Gpa at, std::span<const std::byte> in) const noexcept;
+
+    template <typename T>
+    requires std::is_trivially_copyable_v<T>
+    [[nodiscard]] std::optional<T> read(Gpa at) const noexcept {
+        T value;
+        if (!read(at, std::as_writable_bytes(std::span{&value, 1}))) return std::nullopt;
+        return value;
+    }
+    template <typename T>
+    requires std::is_trivially_copyable_v<T>
+    [[nodiscard]] bool write(Gpa at, const T& value) const noexcept {
+        return write(at, std::as_bytes(std::span{&value, 1}));
+    }
+
+private:
+    std::vector<Block> blocks_;
+};
+
+}  // namespace qvm

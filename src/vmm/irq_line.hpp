@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Interrupts as a device sees them (a wire) and as a controller hands them to the kernel (a message).
+#pragma once
+
+#include <cstdint>
+
+namespace qvm {
+
+/// A wire into an interrupt controller. The device at its other end knows neither the controller nor the number.
+/// May be driven from any thread.
+class IrqLine {
+public:
+    virtual ~IrqLine() = default;
+    virtual void set(bool high) noexcept = 0;
+    /// One edge: low to high and back.
+    void pulse() noexcept {
+        set(true);
+        set(false);
+    }
+};
+
+/// A message-signalled interrupt as it travels on the bus.
+struct MsiMessage {
+    std::uint64_t address;
+    std::uint32_t data;
+    bool operator==(const MsiMessage&) const noexcept = default;
+};
+
+/// The kernel's routing table: numbered inputs (GSIs), each with the message that it sends. Thread-safe.
+class MsiRouter {
+public:
+    virtual ~MsiRouter() = default;
+    /// Takes `count` consecutive inputs and returns the first. Set-up only; throws HostError when none are left.
+    virtual unsigned reserve(unsigned count) = 0;
+    /// Sets what the input sends from now on. Not for a hot path: the kernel's whole table is replaced.
+    virtual void route(unsigned gsi, MsiMessage message) noexcept = 0;
+    /// Sends the input's message once. An input without a route sends nothing.
+    virtual void signal(unsigned gsi) noexcept = 0;
+};
+
+}  // namespace qvm

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/kvm_irq.hpp"
+
+#include <fmt/format.h>
+
+#include <new>
+
+namespace qvm {
+namespace {
+
+constexpr KvmCapability kRouting{KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING"};
+
+}  // namespace
+
+KvmMsiRouter::KvmMsiRouter(const KvmVm& vm, Log& log)
+    : vm_{vm}, refused_{log, "the kernel refused an interrupt route that the guest programmed"} {}
+
+unsigned KvmMsiRouter::reserve(unsigned count) {
+    const auto first = static_cast<unsigned>(inputs_.size());
+    const auto limit = static_cast<unsigned>(vm_.extension(kRouting.number));
+    if (count > limit - first)
+        throw HostError{
+            fmt::format("{}: the kernel has {} interrupt routes, and more are needed", kRouting.name, limit)};
+    for (unsigned gsi = first; gsi < first + count; ++gsi) {
+        inputs_.push_back({});
+        vm_.assign_irqfd(inputs_.back().trigger.fd(), gsi);
+    }
+    // Allocated now, so that a guest that programs routes causes no allocation.
+    const std::size_t bytes = sizeof(kvm_irq_routing) + inputs_.size() * sizeof(kvm_irq_routing_entry);
+    table_.resize((bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
+    return first;
+}
+
+void KvmMsiRouter::route(unsigned gsi, MsiMessage message) noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (inputs_[gsi].message == message) return;
+    inputs_[gsi].message = message;
+    write_table();
+}
+
+void KvmMsiRouter::write_table() noexcept {
+    auto* table = new (table_.data()) kvm_irq_routing{};
+    for (unsigned gsi = 0; gsi < inputs_.size(); ++gsi) {
+        const auto& message = inputs_[gsi].message;
+        if (!message) continue;
+        kvm_irq_routing_entry& entry = table->entries[table->nr++];
+        entry = {};
+        entry.gsi = gsi;
+        entry.type = KVM_IRQ_ROUTING_MSI;
+        entry.u.msi.address_lo = static_cast<std::uint32_t>(message->address);
+        entry.u.msi.address_hi = static_cast<std::uint32_t>(message->address >> 32);
+        entry.u.msi.data = message->data;
+    }
+    if (::ioctl(vm_.fd(), KVM_SET_GSI_ROUTING, table) < 0) refused_.count();
+}
+
+void KvmMsiRouter::signal(unsigned gsi) noexcept { inputs_[gsi].trigger.signal(); }
+
+}  // namespace qvm

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "vmm/event_fd.hpp"
+#include "vmm/irq_line.hpp"
+#include "vmm/kvm.hpp"
+#include "vmm/log.hpp"
+
+namespace qvm {
+
+/// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well.
+class KvmMsiRouter final : public MsiRouter {
+public:
+    KvmMsiRouter(const KvmVm& vm, Log& log);
+
+    unsigned reserve(unsigned count) override;
+    void route(unsigned gsi, MsiMessage message) noexcept override;
+    void signal(unsigned gsi) noexcept override;
+
+private:
+    struct Input {
+        EventFd trigger;
+        std::optional<MsiMessage> message;
+    };
+    void write_table() noexcept;
+
+    const KvmVm& vm_;
+    GuestFault refused_;
+    std::mutex mutex_;  // guards the messages and table_; the inputs themselves are fixed once the vCPUs run
+    std::vector<Input> inputs_;
+    std::vector<std::uint64_t> table_;  ///< room for a kvm_irq_routing with every input in it
+};
+
+}  // namespace qvm

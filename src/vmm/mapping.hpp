@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace qvm {
+
+/// Sole owner of a memory mapping; unmaps it.
+class Mapping {
+public:
+    Mapping() noexcept = default;
+    /// Maps `length` bytes of `fd`, shared and writable. Throws HostError that names `what`.
+    Mapping(const char* what, int fd, std::size_t length);
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&& other) noexcept;
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+    ~Mapping();
+
+    [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, length_}; }
+
+private:
+    std::byte* data_ = nullptr;
+    std::size_t length_ = 0;
+};
+
+}  // namespace qvm

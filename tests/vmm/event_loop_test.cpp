@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/event_loop.hpp"
+
+#include <poll.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <future>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "vmm/event_fd.hpp"
+
+using namespace qvm;
+
+TEST_CASE("a watch runs on the loop's thread each time its descriptor is ready") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    EventFd seen;
+    std::atomic<bool> on_loop{false};
+    const Watch watch = loop.watch(event.fd(), POLLIN, [&](std::uint32_t) {
+        event.drain();
+        on_loop = loop.on_loop_thread();
+        seen.signal();
+    });
+    CHECK_FALSE(loop.on_loop_thread());
+    for (int i = 0; i < 3; ++i) {
+        event.signal();
+        pollfd wait{seen.fd(), POLLIN, 0};
+        REQUIRE(::poll(&wait, 1, 10'000) == 1);
+        seen.drain();
+    }
+    CHECK(on_loop);
+}
+
+TEST_CASE("after a watch is gone its callback never runs") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    std::atomic<int> calls{0};
+    for (int i = 0; i < 200; ++i) {
+        auto watch = std::make_optional(loop.watch(event.fd(), POLLIN, [&](std::uint32_t) { ++calls; }));
+        event.signal();
+        watch.reset();
+        const int before = calls;
+        std::promise<void> turn;
+        loop.post([&] { turn.set_value(); });
+        turn.get_future().get();
+        CHECK(calls == before);
+    }
+}
+
+TEST_CASE("a callback may end its own watch") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    std::promise<void> done;
+    std::optional<Watch> watch;
+    std::promise<void> ready;
+    loop.post([&] {
+        watch.emplace(loop.watch(event.fd(), POLLIN, [&](std::uint32_t) {
+            watch.reset();
+            done.set_value();
+        }));
+        ready.set_value();
+    });
+    ready.get_future().get();
+    event.signal();
+    done.get_future().get();
+    std::promise<void> turn;
+    loop.post([&] { turn.set_value(); });
+    turn.get_future().get();
+    CHECK_FALSE(watch);
+}
+
+TEST_CASE("more watches than the ring has entries all run") {
+    constexpr unsigned kCount = 300;
+    EventLoop loop{"io/test"};
+    std::vector<EventFd> events(kCount);
+    std::vector<Watch> watches;
+    std::atomic<unsigned> calls{0};
+    std::promise<void> all;
+    for (auto& event : events)
+        watches.push_back(loop.watch(event.fd(), POLLIN, [&](std::uint32_t) {
+            event.drain();
+            if (++calls == kCount) all.set_value();
+        }));
+    for (auto& event : events) event.signal();
+    all.get_future().get();
+    CHECK(calls == kCount);
+}
+
+TEST_CASE("work posted from several threads runs once each") {
+    EventLoop loop{"io/test"};
+    int runs = 0;  // touched on the loop's thread only
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 100; ++i) loop.post([&] { ++runs; });
+        });
+    for (auto& thread : threads) thread.join();
+    std::promise<int> total;
+    loop.post([&] { total.set_value(runs); });
+    CHECK(total.get_future().get() == 400);
+}
