@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <linux/kvm.h>
+
+#include "vcpu/exit.hpp"
+
+namespace qvm {
+
+/// Reads the shared area after a KVM_RUN that returned 0. Pure; works on any kvm_run in plain memory that is followed
+/// by its I/O data page. Source: Documentation/virt/kvm/api.rst, section 5.
+[[nodiscard]] Exit decode(kvm_run& run) noexcept;
+
+}  // namespace qvm

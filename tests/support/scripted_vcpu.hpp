@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "vcpu/vcpu.hpp"
+
+namespace qvm {
+
+/// Plays a list of exits. At its end it behaves like a guest in HLT: run() returns only when kicked.
+class ScriptedVcpu final : public Vcpu {
+public:
+    explicit ScriptedVcpu(std::deque<Exit> script) : script_{std::move(script)} {}
+
+    [[nodiscard]] Exit run() noexcept override {
+        std::unique_lock lock{mutex_};
+        if (script_.empty()) changed_.wait(lock, [this] { return kicked_; });
+        if (kicked_) return Resume{};
+        const Exit exit = script_.front();
+        script_.pop_front();
+        return exit;
+    }
+    void kick() noexcept override {
+        const std::scoped_lock lock{mutex_};
+        kicked_ = true;
+        changed_.notify_all();
+    }
+    [[nodiscard]] std::string state() override { return "scripted"; }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Exit> script_;
+    bool kicked_ = false;
+};
+
+}  // namespace qvm
