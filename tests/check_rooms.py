@@ -11,7 +11,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = ["vmm", "config", "vcpu", "devices", "arch", "ops", "launcher"]  # each may include those to its left
 ISA_MACROS = re.compile(r"__x86_64__|__i386__|__aarch64__|__arm__|_M_X64|_M_ARM64")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
-KVM_HEADER_ALLOWED = re.compile(r"^src/(vmm/kvm[^/]*|.*_kvm\.[ch]pp)$")
+KVM_USER = re.compile(r"^src/(vmm/kvm[^/]*|.*_kvm\.[ch]pp|arch/[^/]+/machine\.cpp)$")
+KVM_HEADERS = re.compile(r"^vmm/kvm.*|.*_kvm\.hpp$")
+KVM_HEADER_ALLOWED = re.compile(r"^src/vmm/kvm_uapi\.hpp$")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 NO_COMMENTS = {".json", ".md"}
 NO_SPDX = {"LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore"}
@@ -37,7 +39,9 @@ def isa_of(path):
 def check_include(name, number, quote, target):
     here = room_of(name)
     if target == "linux/kvm.h" and not KVM_HEADER_ALLOWED.match(name):
-        yield f"{name}:{number}: only vmm/kvm* and *_kvm.* may include <linux/kvm.h>"
+        yield f"{name}:{number}: only vmm/kvm_uapi.hpp may include <linux/kvm.h>"
+    if KVM_HEADERS.match(target) and not KVM_USER.match(name):
+        yield f"{name}:{number}: only vmm/kvm*, *_kvm.* and a board's machine.cpp may see KVM"
     if quote == "<" or here is None:
         return
     there = room_of(target)
@@ -74,7 +78,8 @@ def self_test():
     assert len(found) == 4, found
     assert list(check_source("src/launcher/launcher.cpp", ['#include "arch/x86/layout.hpp"']))
     assert list(check_source("src/arch/arm64/gic.cpp", ['#include "arch/x86/layout.hpp"']))
-    assert not list(check_source("src/arch/x86/cpu_kvm.cpp", ['#include "arch/x86/layout.hpp"', "#include <linux/kvm.h>"]))
+    assert list(check_source("src/devices/ser8250.cpp", ['#include "vmm/kvm.hpp"']))
+    assert not list(check_source("src/arch/x86/cpu_kvm.cpp", ['#include "arch/x86/layout.hpp"', '#include "vmm/kvm.hpp"']))
 
 
 def main():

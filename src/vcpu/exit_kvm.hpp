@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <linux/kvm.h>
-
 #include "vcpu/exit.hpp"
+#include "vmm/kvm_uapi.hpp"
 
 namespace qvm {
 

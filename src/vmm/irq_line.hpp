@@ -30,7 +30,7 @@ struct MsiMessage {
 class MsiRouter {
 public:
     virtual ~MsiRouter() = default;
-    /// Takes `count` consecutive inputs and returns the first. Set-up only; throws HostError when none are left.
+    /// Takes `count` consecutive inputs and returns the first. Set-up only.
     virtual unsigned reserve(unsigned count) = 0;
     /// Sets what the input sends from now on. Not for a hot path: the kernel's whole table is replaced.
     virtual void route(unsigned gsi, MsiMessage message) noexcept = 0;

@@ -4,7 +4,6 @@
 // Source: Documentation/virt/kvm/api.rst of Linux 6.1.
 #pragma once
 
-#include <linux/kvm.h>
 #include <sys/ioctl.h>
 
 #include <cstdint>
@@ -12,6 +11,7 @@
 
 #include "vmm/error.hpp"
 #include "vmm/guest_memory.hpp"
+#include "vmm/kvm_uapi.hpp"
 #include "vmm/mapping.hpp"
 #include "vmm/unique_fd.hpp"
 

@@ -12,23 +12,25 @@ constexpr KvmCapability kRouting{KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING"};
 
 }  // namespace
 
-KvmMsiRouter::KvmMsiRouter(const KvmVm& vm, Log& log)
-    : vm_{vm}, refused_{log, "the kernel refused an interrupt route that the guest programmed"} {}
+KvmMsiRouter::KvmMsiRouter(Log& log)
+    : refused_{log, "the kernel refused an interrupt route that the guest programmed"} {}
 
 unsigned KvmMsiRouter::reserve(unsigned count) {
-    const auto first = static_cast<unsigned>(inputs_.size());
-    const auto limit = static_cast<unsigned>(vm_.extension(kRouting.number));
-    if (count > limit - first)
-        throw HostError{
-            fmt::format("{}: the kernel has {} interrupt routes, and more are needed", kRouting.name, limit)};
-    for (unsigned gsi = first; gsi < first + count; ++gsi) {
-        inputs_.push_back({});
-        vm_.assign_irqfd(inputs_.back().trigger.fd(), gsi);
-    }
+    const std::size_t first = inputs_.size();
+    for (unsigned i = 0; i < count; ++i) inputs_.push_back({});
+    return static_cast<unsigned>(first);
+}
+
+void KvmMsiRouter::bind(const KvmVm& vm) {
+    const auto limit = static_cast<unsigned>(vm.extension(kRouting.number));
+    if (inputs_.size() > limit)
+        throw HostError{fmt::format("{}: the kernel has {} interrupt routes, and {} are needed", kRouting.name, limit,
+                                    inputs_.size())};
+    vm_ = &vm;
+    for (unsigned gsi = 0; gsi < inputs_.size(); ++gsi) vm.assign_irqfd(inputs_[gsi].trigger.fd(), gsi);
     // Allocated now, so that a guest that programs routes causes no allocation.
     const std::size_t bytes = sizeof(kvm_irq_routing) + inputs_.size() * sizeof(kvm_irq_routing_entry);
     table_.resize((bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
-    return first;
 }
 
 void KvmMsiRouter::route(unsigned gsi, MsiMessage message) noexcept {
@@ -51,7 +53,7 @@ void KvmMsiRouter::write_table() noexcept {
         entry.u.msi.address_hi = static_cast<std::uint32_t>(message->address >> 32);
         entry.u.msi.data = message->data;
     }
-    if (::ioctl(vm_.fd(), KVM_SET_GSI_ROUTING, table) < 0) refused_.count();
+    if (::ioctl(vm_->fd(), KVM_SET_GSI_ROUTING, table) < 0) refused_.count();
 }
 
 void KvmMsiRouter::signal(unsigned gsi) noexcept { inputs_[gsi].trigger.signal(); }

@@ -12,10 +12,14 @@
 
 namespace qvm {
 
-/// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well.
+/// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well. Inputs are
+/// reserved first; then bind() connects all of them to a VM, and only then may they be routed and signalled.
 class KvmMsiRouter final : public MsiRouter {
 public:
-    KvmMsiRouter(const KvmVm& vm, Log& log);
+    explicit KvmMsiRouter(Log& log);
+
+    /// Once. The VM must outlive this object's use. Throws HostError.
+    void bind(const KvmVm& vm);
 
     unsigned reserve(unsigned count) override;
     void route(unsigned gsi, MsiMessage message) noexcept override;
@@ -28,7 +32,7 @@ private:
     };
     void write_table() noexcept;
 
-    const KvmVm& vm_;
+    const KvmVm* vm_ = nullptr;
     GuestFault refused_;
     std::mutex mutex_;  // guards the messages and table_; the inputs themselves are fixed once the vCPUs run
     std::vector<Input> inputs_;
