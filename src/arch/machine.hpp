@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract between the launcher and a board. Each folder of src/arch defines the functions below once; the build
+// picks the folder.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/vm_config.hpp"
+#include "devices/irq_table.hpp"
+#include "devices/vdev.hpp"
+#include "vcpu/dispatch.hpp"
+#include "vcpu/vcpu.hpp"
+#include "vmm/bus.hpp"
+#include "vmm/guest_memory.hpp"
+
+namespace qvm {
+
+/// A vdev where it ended up.
+struct PlacedVdev {
+    const VdevType* type;
+    struct Window {
+        bool io;  ///< ports, else memory
+        Range range;
+    };
+    std::vector<Window> windows{};
+    std::vector<IrqTable::Claim> interrupts{};
+    const InterruptController* controller = nullptr;  ///< what it is to others, if it is one
+};
+
+/// What a board stands on. All of it outlives the Machine.
+struct BoardServices {
+    GuestMemory& memory;
+    Buses& buses;
+    IrqTable& irqs;
+    VmControl& control;
+    Log& log;
+    const Clock& clock;
+};
+
+/// The board.
+class Machine : public ArchExits {
+public:
+    /// Where a vdev sits that has no `loc` or `intr` of its own.
+    struct Defaults {
+        std::optional<GuestLocation> where{};
+        std::optional<unsigned> line{};  ///< of the first interrupt controller
+    };
+    /// `ordinal` counts the vdevs of this type from 0.
+    [[nodiscard]] virtual Defaults defaults(const VdevType& type, unsigned ordinal) const = 0;
+    [[nodiscard]] virtual MsiRouter& msi() = 0;
+
+    /// Once all vdevs are made: opens KVM, makes the VM, puts what the guest boots from into its memory and makes the
+    /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.
+    [[nodiscard]] virtual std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) = 0;
+
+    /// Asks the guest to shut down. False if the guest does not listen. From any thread.
+    virtual bool press_power_button() noexcept = 0;
+};
+
+/// What a board has read and judged of the configuration: the images above all.
+class BoardPlan {
+public:
+    virtual ~BoardPlan() = default;
+    /// The board, with its fixed devices on the buses and no KVM yet. `memory` has been filled from the same
+    /// configuration. The plan must outlive the call of boot().
+    [[nodiscard]] virtual std::unique_ptr<Machine> build(const BoardServices& services) = 0;
+};
+
+/// Vdev types that only this board has.
+[[nodiscard]] std::span<const VdevType* const> board_vdev_types() noexcept;
+
+/// Judges all of the configuration that depends on the board; null if that found errors. Reads files; starts nothing.
+/// `config` must outlive the plan.
+[[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics);
+
+}  // namespace qvm

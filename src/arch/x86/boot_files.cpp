@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/x86/boot_files.hpp"
+
+#include <fmt/format.h>
+
+#include "arch/x86/image_kind.hpp"
+
+namespace qvm::x86 {
+namespace {
+
+using Blob = LoadSpec::Blob;
+using Format = ImageKind::Format;
+
+constexpr const char* kFdtHint = "x86 guests are described by ACPI, which qvm makes by itself; leave this line out";
+constexpr const char* kKernelHint =
+    "load a Linux bzImage (vmlinuz) or an ELF with a PVH entry point; for raw bytes write `data load address,file`";
+
+class Sorter {
+public:
+    explicit Sorter(Diagnostics& errors) : errors_{errors} {}
+
+    void sort(const LoadSpec& load) {
+        switch (load.blob) {
+            case Blob::Fdt:
+                return refuse_fdt(load);
+            case Blob::Acpi:
+                return errors_.error(load.where, "`acpi load` is not supported yet", "leave this line out");
+            case Blob::Sniff:
+            case Blob::Guest:
+            case Blob::Initrd:
+            case Blob::Data:
+                return open(load);
+        }
+    }
+
+    BootFiles finish(const VmConfig& config) {
+        if (!kernel_named_) {
+            const Location where = config.loads.empty() ? Location{} : config.loads.front().where;
+            errors_.error(where, "there is nothing to start: no `load` names a kernel",
+                          "add `load path`, with a Linux bzImage (vmlinuz) or an ELF with a PVH entry point");
+        }
+        return std::move(result_);
+    }
+
+private:
+    void refuse_fdt(const LoadSpec& load) {
+        errors_.error(load.where, "x86 guests take no flattened device tree (FDT)", kFdtHint);
+    }
+
+    void open(const LoadSpec& load) {
+        if (load.blob == Blob::Guest || load.blob == Blob::Sniff) kernel_named_ = true;
+        try {
+            result_.files.emplace_back(load.path, load.where);
+        } catch (const ConfigError& error) {
+            return errors_.error(error.where(), error.what(), error.hint());
+        }
+        const ByteView bytes = result_.files.back().bytes();
+        if (load.blob == Blob::Initrd) return take_initrd(load, bytes);
+        if (load.blob == Blob::Data) return result_.data.push_back({&load, bytes});
+        take_kernel(load, bytes);
+    }
+
+    void take_initrd(const LoadSpec& load, ByteView bytes) {
+        if (!result_.initrd) {
+            result_.initrd = PlainFile{&load, bytes};
+            return;
+        }
+        errors_.error(load.where, "there is a second initrd",
+                      "join the two into one file; Linux unpacks one cpio archive after the other");
+        errors_.note(result_.initrd->load->where, "the first is here");
+    }
+
+    void take_kernel(const LoadSpec& load, ByteView bytes) {
+        const ImageKind kind = identify(bytes);
+        if (kind.format == Format::Fdt) return refuse_fdt(load);
+        if (kind.format != Format::BzImage && kind.format != Format::Elf) return refuse_format(load, kind);
+        if (result_.kernel) {
+            errors_.error(load.where, fmt::format("'{}' is a second kernel", load.path),
+                          "one `load` names the kernel; for raw bytes write `data load address,file`");
+            return errors_.note(result_.kernel->load->where, "the first is here");
+        }
+        if (kind.format == Format::Elf) return take_parsed(load, parse_elf(bytes));
+        take_parsed(load, parse_bzimage(bytes));
+    }
+
+    void refuse_format(const LoadSpec& load, const ImageKind& kind) {
+        std::string hint = kKernelHint;
+        if (kind.format == Format::Initrd)
+            hint =
+                fmt::format("for an initrd write `initrd load {}`; a packed kernel must be unpacked first", load.path);
+        errors_.error(load.where, fmt::format("'{}' is no kernel for x86: it is {}", load.path, kind.name), hint);
+    }
+
+    template <typename Result>
+    void take_parsed(const LoadSpec& load, Result parsed) {
+        if (parsed.image)
+            result_.kernel.emplace(KernelFile{&load, std::move(*parsed.image)});
+        else
+            errors_.error(load.where, fmt::format("'{}' {}", load.path, parsed.fault.message), parsed.fault.hint);
+    }
+
+    Diagnostics& errors_;
+    BootFiles result_;
+    bool kernel_named_ = false;  // a line that should name the kernel was there, good or bad
+};
+
+}  // namespace
+
+BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors) {
+    Sorter sorter{errors};
+    for (const LoadSpec& load : config.loads) sorter.sort(load);
+    return sorter.finish(config);
+}
+
+}  // namespace qvm::x86

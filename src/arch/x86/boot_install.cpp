@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <stdexcept>
+
+#include "arch/x86/boot.hpp"
+#include "arch/x86/bzimage.hpp"
+#include "arch/x86/layout.hpp"
+#include "arch/x86/pvh.hpp"
+
+namespace qvm::x86 {
+namespace {
+
+/// Where a stack would find free RAM below it: between the GDT and start_info.
+constexpr std::uint64_t kStackTop = kStartInfo;
+
+/// The block that `at` lies in; the plan has seen that there is one.
+const GuestMemory::Block& block_at(const GuestMemory& memory, std::uint64_t at) {
+    for (const GuestMemory::Block& block : memory.blocks())
+        if (block.range.contains(at)) return block;
+    throw std::logic_error{"the boot plan is for other guest memory"};
+}
+
+/// Copies across the seams of blocks that touch.
+void copy_in(const GuestMemory& memory, std::uint64_t at, ByteView bytes) {
+    while (!bytes.empty()) {
+        const Range& block = block_at(memory, at).range;
+        const std::uint64_t room = block.size() - (at - block.start());
+        const std::size_t length = static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes.size()));
+        if (!memory.write(Gpa{at}, bytes.first(length))) throw std::logic_error{"guest memory refused a write"};
+        bytes = bytes.subspan(length);
+        at += length;
+    }
+}
+
+std::uint64_t install_acpi(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board) {
+    const AcpiImage image = build_acpi(board, plan.acpi.value().start());
+    if (image.bytes.size() > plan.acpi->size()) throw std::logic_error{"the ACPI tables outgrew their room"};
+    copy_in(memory, image.base, image.bytes);
+    return image.base;
+}
+
+BootEntry install_linux64(const BootPlan& plan, const GuestMemory& memory, std::uint64_t rsdp) {
+    const Range kernel = plan.kernel.value();
+    BootEntry entry = write_entry_state(memory, BootEntry::Mode::Long64, kernel);
+    copy_in(memory, kZeroPage,
+            make_zero_page({.setup_header = plan.setup_header,
+                            .cmdline = kCmdline,
+                            .initrd = plan.initrd,
+                            .kernel = kernel.start(),
+                            .rsdp = rsdp,
+                            .e820 = plan.e820}));
+    entry.rsi = kZeroPage;
+    return entry;
+}
+
+BootEntry install_pvh(const BootPlan& plan, const GuestMemory& memory, std::uint64_t rsdp) {
+    BootEntry entry = write_entry_state(memory, BootEntry::Mode::Protected32, *Range::make(0, kPage));
+    copy_in(memory, kStartInfo,
+            make_start_info({.cmdline = kCmdline, .initrd = plan.initrd, .rsdp = rsdp, .e820 = plan.e820}, kStartInfo));
+    entry.rbx = kStartInfo;
+    return entry;
+}
+
+}  // namespace
+
+BootEntry install_boot(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board) {
+    for (const BootBlob& blob : plan.blobs) copy_in(memory, blob.at.start(), blob.bytes);
+    copy_in(memory, kCmdline, std::as_bytes(std::span{plan.cmdline.c_str(), plan.cmdline.size() + 1}));
+    const std::uint64_t rsdp = install_acpi(plan, memory, board);
+    BootEntry entry = plan.protocol == BootPlan::Protocol::Linux64 ? install_linux64(plan, memory, rsdp)
+                                                                   : install_pvh(plan, memory, rsdp);
+    entry.rip = plan.entry;
+    entry.rsp = kStackTop;
+    return entry;
+}
+
+}  // namespace qvm::x86

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The x86 board: local APICs in the kernel, IOAPICs as vdevs ("split irqchip"), ACPI fixed hardware.
+#include "arch/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "arch/x86/acpi_pm.hpp"
+#include "arch/x86/boot.hpp"
+#include "arch/x86/cpu_kvm.hpp"
+#include "arch/x86/ioapic.hpp"
+#include "arch/x86/layout.hpp"
+#include "arch/x86/vdevs.hpp"
+#include "vmm/kvm_irq.hpp"
+
+namespace qvm {
+namespace x86 {
+namespace {
+
+constexpr KvmCapability kSplitIrqchip{KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP"};
+constexpr std::array kRequired{
+    kSplitIrqchip,
+    KvmCapability{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
+    KvmCapability{KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
+    KvmCapability{KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID"},
+    KvmCapability{KVM_CAP_IRQFD, "KVM_CAP_IRQFD"},
+    KvmCapability{KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING"},
+    KvmCapability{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
+    KvmCapability{KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR"},
+    KvmCapability{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR"},
+};
+/// Inputs whose end of interrupt the kernel reports: those of ten IOAPICs.
+constexpr std::uint64_t kEoiReported = 10 * Ioapic::kPins;
+
+struct LegacyPlace {
+    std::string_view type;
+    unsigned ordinal;
+    GuestLocation::Space space;
+    std::uint64_t address;
+    std::optional<unsigned> line;
+};
+/// Where a PC has them.
+constexpr std::array kLegacyPlaces{
+    LegacyPlace{"ioapic", 0, GuestLocation::Space::Memory, kIoapic, {}},
+    LegacyPlace{"ser8250", 0, GuestLocation::Space::Io, 0x3f8, 4},
+    LegacyPlace{"ser8250", 1, GuestLocation::Space::Io, 0x2f8, 3},
+    LegacyPlace{"ser8250", 2, GuestLocation::Space::Io, 0x3e8, {}},
+    LegacyPlace{"ser8250", 3, GuestLocation::Space::Io, 0x2e8, {}},
+    LegacyPlace{"mc146818", 0, GuestLocation::Space::Io, 0x70, 8},
+    LegacyPlace{"pckeyboard", 0, GuestLocation::Space::Io, 0x60, 1},
+};
+
+/// A wire whose other end is known only once all controllers are.
+class LateLine final : public IrqLine {
+public:
+    void connect(IrqLine& line) noexcept { line_ = &line; }
+    void set(bool high) noexcept override {
+        if (line_ != nullptr) line_->set(high);
+    }
+
+private:
+    IrqLine* line_ = nullptr;
+};
+
+KvmVm make_vm(const Kvm& kvm) {
+    KvmVm vm{kvm};
+    vm.require(kRequired);
+    std::uint64_t identity_map = kKvmIdentityMap;
+    check("KVM_SET_IDENTITY_MAP_ADDR", ::ioctl(vm.fd(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map));
+    check("KVM_SET_TSS_ADDR", ::ioctl(vm.fd(), KVM_SET_TSS_ADDR, kKvmTss));
+    vm.enable(kSplitIrqchip, kEoiReported);
+    return vm;
+}
+
+struct KernelVm {
+    Kvm kvm;
+    KvmVm vm{make_vm(kvm)};
+};
+
+class X86Machine final : public Machine {
+public:
+    X86Machine(const VmConfig& config, const BootPlan& plan, const BoardServices& services)
+        : config_{config}, plan_{plan}, services_{services}, router_{services.log} {
+        attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
+        if (!declares_ioapic()) add_implicit_ioapic();
+    }
+
+    [[nodiscard]] Defaults defaults(const VdevType& type, unsigned ordinal) const override {
+        for (const LegacyPlace& place : kLegacyPlaces)
+            if (place.type == type.syntax.type && place.ordinal == ordinal)
+                return {GuestLocation{place.space, place.address, {}}, place.line};
+        return {};
+    }
+    [[nodiscard]] MsiRouter& msi() override { return router_; }
+
+    [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
+        connect_sci();
+        kernel_.emplace();
+        kernel_->vm.adopt(services_.memory);
+        router_.bind(kernel_->vm);
+        const BootEntry entry = install_boot(plan_, services_.memory, describe(vdevs));
+        return make_vcpus(entry);
+    }
+
+    bool press_power_button() noexcept override { return pm_.press_power_button(); }
+
+    void end_of_interrupt(std::uint8_t vector) noexcept override {
+        for (const auto& controller : services_.irqs.controllers()) controller.chip->end_of_interrupt(vector);
+    }
+
+private:
+    [[nodiscard]] bool declares_ioapic() const {
+        return std::ranges::any_of(config_.vdevs, [](const VdevSpec& spec) { return spec.syntax->type == "ioapic"; });
+    }
+
+    void attach(Bus& bus, std::uint64_t start, std::uint64_t size, IoDevice& device, const char* owner) {
+        const auto conflict = bus.attach(Range::make(start, size).value(), device, owner);
+        if (conflict) throw HostError{fmt::format("{} at {:#x} collides with {}", owner, start, conflict->owner)};
+    }
+
+    void add_implicit_ioapic() {
+        implicit_ioapic_.emplace(router_);
+        attach(services_.buses.mmio, kIoapic, Ioapic::kWindow, *implicit_ioapic_, "the implicit ioapic");
+        services_.irqs.add("ioapic", *implicit_ioapic_, {});
+    }
+
+    void connect_sci() {
+        const Location where = services_.irqs.controllers().front().where;
+        const auto claim = services_.irqs.claim_fixed(kSciGsi, where, "ACPI's SCI");
+        sci_.connect(claim.chip->line(claim.line));
+    }
+
+    [[nodiscard]] AcpiBoard describe(std::span<const PlacedVdev> vdevs) const {
+        AcpiBoard board{.cpus = static_cast<unsigned>(config_.cpus.size())};
+        if (implicit_ioapic_) board.ioapics.push_back({implicit_ioapic_->id(), kIoapic, implicit_ioapic_->gsi(0)});
+        for (const PlacedVdev& vdev : vdevs) {
+            if (vdev.controller != nullptr)
+                board.ioapics.push_back({static_cast<std::uint8_t>(board.ioapics.size()),
+                                         static_cast<std::uint32_t>(vdev.windows.front().range.start()),
+                                         vdev.controller->gsi(0)});
+            if (!vdev.type->acpi_hid.empty()) board.devices.push_back(describe(vdev));
+            if (vdev.type->syntax.type == "pckeyboard") board.i8042 = true;
+            if (vdev.type->syntax.type == "mc146818") board.rtc = true;
+        }
+        return board;
+    }
+
+    [[nodiscard]] static AcpiDevice describe(const PlacedVdev& vdev) {
+        AcpiDevice device{.hid = std::string{vdev.type->acpi_hid}};
+        for (const auto& window : vdev.windows)
+            device.windows.push_back({window.io ? AcpiWindow::Space::Io : AcpiWindow::Space::Memory,
+                                      window.range.start(), window.range.size()});
+        for (const auto& claim : vdev.interrupts) device.interrupts.push_back({claim.chip->gsi(claim.line), false});
+        return device;
+    }
+
+    [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> make_vcpus(const BootEntry& entry) {
+        const auto limit = static_cast<std::size_t>(kernel_->vm.extension(KVM_CAP_MAX_VCPUS));
+        if (config_.cpus.size() > limit)
+            throw ConfigError{config_.cpus[limit].where, fmt::format("this kernel's KVM has at most {} vCPUs", limit)};
+        const auto supported = supported_cpuid(kernel_->kvm);
+        CpuidRequest request{.cpus = static_cast<std::uint32_t>(config_.cpus.size()),
+                             .tsc_deadline = kernel_->vm.extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0};
+        std::vector<std::unique_ptr<Vcpu>> vcpus;
+        for (; request.apic_id < request.cpus; ++request.apic_id) {
+            auto vcpu = std::make_unique<X86Vcpu>(kernel_->kvm, kernel_->vm, services_.memory, request, supported);
+            if (request.apic_id == 0) vcpu->enter_at(entry);
+            vcpus.push_back(std::move(vcpu));
+        }
+        return vcpus;
+    }
+
+    const VmConfig& config_;
+    const BootPlan& plan_;
+    BoardServices services_;
+    std::optional<KernelVm> kernel_;
+    KvmMsiRouter router_;
+    std::optional<Ioapic> implicit_ioapic_;
+    LateLine sci_;
+    AcpiPm pm_{services_.clock, services_.control, sci_};
+};
+
+class X86Plan final : public BoardPlan {
+public:
+    X86Plan(const VmConfig& config, BootPlan boot) : config_{config}, boot_{std::move(boot)} {}
+    [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
+        return std::make_unique<X86Machine>(config_, boot_, services);
+    }
+
+private:
+    const VmConfig& config_;
+    BootPlan boot_;
+};
+
+}  // namespace
+}  // namespace x86
+
+std::span<const VdevType* const> board_vdev_types() noexcept { return x86::vdev_types(); }
+
+std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics) {
+    auto boot = x86::plan_boot(config, diagnostics);
+    if (!boot) return nullptr;
+    return std::make_unique<x86::X86Plan>(config, std::move(*boot));
+}
+
+}  // namespace qvm

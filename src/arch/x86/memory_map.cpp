@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/x86/memory_map.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "arch/x86/layout.hpp"
+
+namespace qvm::x86 {
+namespace {
+
+/// [start, last], which is known not to be empty.
+Range from_to(std::uint64_t start, std::uint64_t last) { return Range::make(start, last - start + 1).value(); }
+
+/// What is left of `range` outside `hole`: nothing, one piece or two.
+std::vector<Range> without(const Range& range, const Range& hole) {
+    if (!range.overlaps(hole)) return {range};
+    std::vector<Range> rest;
+    if (range.start() < hole.start()) rest.push_back(from_to(range.start(), hole.start() - 1));
+    if (range.last() > hole.last()) rest.push_back(from_to(hole.last() + 1, range.last()));
+    return rest;
+}
+
+std::vector<Range> merged(std::vector<Range> ranges) {
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.start() < b.start(); });
+    std::vector<Range> result;
+    for (const Range& range : ranges) {
+        const bool touches =
+            !result.empty() && (range.start() <= result.back().last() || range.start() - 1 == result.back().last());
+        if (touches)
+            result.back() = from_to(result.back().start(), std::max(result.back().last(), range.last()));
+        else
+            result.push_back(range);
+    }
+    return result;
+}
+
+std::vector<Range> of_kind(std::span<const MemorySpec> memory, bool rom) {
+    std::vector<Range> ranges;
+    for (const MemorySpec& spec : memory)
+        if (spec.rom == rom) ranges.push_back(spec.range);
+    return merged(std::move(ranges));
+}
+
+void add_rows(std::vector<E820Entry>& rows, std::span<const Range> ranges, E820Entry::Type type,
+              const std::optional<Range>& hole) {
+    for (const Range& range : ranges)
+        for (const Range& piece : hole ? without(range, *hole) : std::vector<Range>{range})
+            rows.push_back({piece.start(), piece.size(), type});
+}
+
+std::string hex(std::uint64_t value) { return fmt::format("{:#x}", value); }
+
+std::string size_text(std::uint64_t bytes) {
+    if (bytes == 0) return "0";
+    if (bytes % kGiB == 0) return fmt::format("{}G", bytes / kGiB);
+    if (bytes % kMiB == 0) return fmt::format("{}M", bytes / kMiB);
+    return hex(bytes);
+}
+
+/// A line that begins low enough is cut at 3 GiB, which leaves room for vdevs below 4 GiB.
+std::string split_hint(const Range& range) {
+    constexpr std::uint64_t kCut = 3 * kGiB;
+    if (range.start() >= kCut) return fmt::format("move it to 4 GiB: `ram 4G,{}`", size_text(range.size()));
+    const std::uint64_t below = kCut - range.start();
+    if (range.size() <= below) return "";
+    return fmt::format("split it: `ram {},{}` and `ram 4G,{}`", size_text(range.start()), size_text(below),
+                       size_text(range.size() - below));
+}
+
+void check_chipset_window(const MemorySpec& spec, Diagnostics& errors) {
+    const Range window = from_to(kChipset, (spec.rom ? kFirmwareRom : kFourGiB) - 1);
+    if (!spec.range.overlaps(window)) return;
+    errors.error(spec.where,
+                 fmt::format("{} {} to {} reaches into the chipset's addresses, {} to {}", spec.rom ? "rom" : "ram",
+                             hex(spec.range.start()), hex(spec.range.last()), hex(window.start()), hex(window.last())),
+                 spec.rom ? "end it below 0xfec00000 or begin at 0xff000000" : split_hint(spec.range));
+}
+
+}  // namespace
+
+std::vector<Range> declared_memory(std::span<const MemorySpec> memory) {
+    std::vector<Range> ranges;
+    for (const MemorySpec& spec : memory) ranges.push_back(spec.range);
+    return merged(std::move(ranges));
+}
+
+std::vector<Range> usable_ram(std::span<const MemorySpec> memory) {
+    std::vector<Range> usable;
+    for (const Range& range : of_kind(memory, false))
+        for (const Range& piece : without(range, from_to(kLowRamEnd, kHighRam - 1))) usable.push_back(piece);
+    return usable;
+}
+
+bool covers(std::span<const Range> stretches, const Range& range) noexcept {
+    return std::any_of(stretches.begin(), stretches.end(),
+                       [&](const Range& stretch) { return stretch.contains(range.start(), range.size()); });
+}
+
+std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi) {
+    const Range ebda = from_to(kLowRamEnd, kLegacyHole - 1);
+    std::vector<E820Entry> rows;
+    add_rows(rows, usable_ram(memory), E820Entry::Type::Ram, acpi);
+    if (covers(of_kind(memory, false), ebda)) add_rows(rows, {{ebda}}, E820Entry::Type::Reserved, acpi);
+    add_rows(rows, of_kind(memory, true), E820Entry::Type::Reserved, acpi);
+    if (acpi) rows.push_back({acpi->start(), acpi->size(), E820Entry::Type::Acpi});
+    std::sort(rows.begin(), rows.end(), [](const E820Entry& a, const E820Entry& b) { return a.addr < b.addr; });
+
+    std::vector<E820Entry> joined;
+    for (const E820Entry& row : rows) {
+        const bool continues =
+            !joined.empty() && joined.back().type == row.type && joined.back().addr + joined.back().size == row.addr;
+        if (continues)
+            joined.back().size += row.size;
+        else
+            joined.push_back(row);
+    }
+    return joined;
+}
+
+void check_memory(const VmConfig& config, Diagnostics& errors) {
+    for (const MemorySpec& spec : config.memory) check_chipset_window(spec, errors);
+    if (usable_ram(config.memory).empty()) {
+        const Location where = config.loads.empty() ? Location{} : config.loads.front().where;
+        errors.error(where, "the VM has no RAM", "give it some above the first `load`, for example `ram 256M`");
+    }
+}
+
+}  // namespace qvm::x86

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's memory as the `ram` and `rom` lines give it, and as the guest is told (e820; ACPI 6.4, chapter 15).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "config/diagnostics.hpp"
+#include "config/vm_config.hpp"
+#include "vmm/units.hpp"
+
+namespace qvm::x86 {
+
+/// A row of the map. In guest memory it is 20 bytes, packed (zero page) or 24 (PVH).
+struct E820Entry {
+    enum class Type : std::uint32_t { Ram = 1, Reserved = 2, Acpi = 3 };
+    std::uint64_t addr = 0;
+    std::uint64_t size = 0;
+    Type type = Type::Ram;
+    bool operator==(const E820Entry&) const = default;
+};
+
+/// Most rows that a zero page holds (E820_MAX_ENTRIES_ZEROPAGE).
+inline constexpr std::size_t kE820Max = 128;
+
+/// Sorted, without overlaps, neighbours of one type merged. RAM in the legacy hole is left out, ROM is reserved,
+/// `acpi` (memory that holds the tables) is ACPI data wherever it is.
+[[nodiscard]] std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi);
+
+/// Sorted stretches of declared memory (RAM and ROM); lines that touch are one stretch.
+[[nodiscard]] std::vector<Range> declared_memory(std::span<const MemorySpec> memory);
+
+/// Sorted stretches that the guest may use as RAM: no ROM, no legacy hole, nothing above kLowRamEnd below 1 MiB.
+[[nodiscard]] std::vector<Range> usable_ram(std::span<const MemorySpec> memory);
+
+/// Whether one of the sorted stretches holds all of `range`.
+[[nodiscard]] bool covers(std::span<const Range> stretches, const Range& range) noexcept;
+
+/// Reports `ram` and `rom` lines that reach into the chipset's addresses, and the lack of RAM.
+void check_memory(const VmConfig& config, Diagnostics& errors);
+
+}  // namespace qvm::x86

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/catalog.hpp"
+
+#include <algorithm>
+
+namespace qvm {
+
+extern const VdevType kSer8250;
+
+namespace {
+
+constexpr const VdevType* kCommon[]{&kSer8250};
+
+}  // namespace
+
+std::span<const VdevType* const> common_vdev_types() noexcept { return kCommon; }
+
+Catalog::Catalog(std::initializer_list<std::span<const VdevType* const>> tables) {
+    for (const auto table : tables) {
+        for (const VdevType* type : table) {
+            types_.push_back(type);
+            syntaxes_.push_back(&type->syntax);
+        }
+    }
+}
+
+const VdevType* Catalog::find(const VdevSyntax* syntax) const noexcept {
+    const auto found = std::ranges::find(syntaxes_, syntax);
+    return found == syntaxes_.end() ? nullptr : types_[static_cast<std::size_t>(found - syntaxes_.begin())];
+}
+
+const VdevType* Catalog::find(std::string_view type) const noexcept {
+    const auto found = std::ranges::find_if(types_, [&](const VdevType* row) { return row->syntax.type == type; });
+    return found == types_.end() ? nullptr : *found;
+}
+
+}  // namespace qvm

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vdev types that exist: those common to all boards, and those that a board adds.
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "devices/vdev.hpp"
+
+namespace qvm {
+
+/// The types that every board has. One row per vdev; nothing registers itself.
+[[nodiscard]] std::span<const VdevType* const> common_vdev_types() noexcept;
+
+/// Several tables as one grammar for the parser.
+class Catalog final : public VdevGrammar {
+public:
+    /// The rows must outlive the catalogue.
+    Catalog(std::initializer_list<std::span<const VdevType* const>> tables);
+
+    [[nodiscard]] std::span<const VdevSyntax* const> types() const noexcept override { return syntaxes_; }
+
+    /// The row that `syntax` is part of; null if it is none of ours.
+    [[nodiscard]] const VdevType* find(const VdevSyntax* syntax) const noexcept;
+    /// Null if there is no such type.
+    [[nodiscard]] const VdevType* find(std::string_view type) const noexcept;
+
+private:
+    std::vector<const VdevType*> types_;
+    std::vector<const VdevSyntax*> syntaxes_;
+};
+
+}  // namespace qvm

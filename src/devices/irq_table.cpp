@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/irq_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace qvm {
+
+IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Location where, const std::string& owner) {
+    if (line >= controller.chip->lines())
+        throw ConfigError{where, fmt::format("'{}' has no line {}", controller.name, line),
+                          fmt::format("its lines are 0 to {}", controller.chip->lines() - 1)};
+    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, owner);
+    if (!is_new)
+        throw ConfigError{where,
+                          fmt::format("line {} of '{}' belongs to {} already", line, controller.name, holder->second),
+                          "give each device a line of its own"};
+    return {controller.chip, line};
+}
+
+IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const std::string& owner) {
+    const auto found = std::ranges::find(controllers_, wanted.controller, &Controller::name);
+    if (found == controllers_.end()) {
+        std::vector<std::string_view> names;
+        for (const Controller& controller : controllers_) names.push_back(controller.name);
+        std::string hint = did_you_mean(wanted.controller, names);
+        if (hint.empty()) hint = "an interrupt controller must be declared, with this name, before it is used";
+        throw ConfigError{where, fmt::format("no interrupt controller is named '{}'", wanted.controller), hint};
+    }
+    if (!wanted.line) throw ConfigError{where, "the line is missing", fmt::format("write {}:LINE", wanted.controller)};
+    return take(*found, *wanted.line, where, owner);
+}
+
+IrqTable::Claim IrqTable::claim_fixed(unsigned line, Location where, const std::string& owner) {
+    return take(controllers_.front(), line, where, owner);
+}
+
+}  // namespace qvm

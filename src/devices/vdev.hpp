@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a virtual device is, and all that it may touch. A vdev knows offsets and wires; where it sits and which number
+// its interrupt has is the board's business.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "config/vm_config.hpp"
+#include "vmm/bus.hpp"
+#include "vmm/clock.hpp"
+#include "vmm/end_cause.hpp"
+#include "vmm/event_loop.hpp"
+#include "vmm/irq_line.hpp"
+#include "vmm/log.hpp"
+
+namespace qvm {
+
+class CharPort;
+
+/// A virtual device. Made and destroyed on the main thread; its IoDevice part is called by vCPUs in between.
+class Vdev {
+public:
+    virtual ~Vdev() = default;
+    /// The whole VM is built; the vCPUs start next.
+    virtual void start() {}
+};
+
+/// An interrupt controller, for those who name it in `intr`.
+class InterruptController {
+public:
+    virtual ~InterruptController() = default;
+    [[nodiscard]] virtual unsigned lines() const noexcept = 0;
+    /// `number` must be below lines(). Valid as long as the controller.
+    [[nodiscard]] virtual IrqLine& line(unsigned number) = 0;
+    /// The kernel's input (GSI) behind that line, for those who raise it from the kernel or announce it to the guest.
+    [[nodiscard]] virtual unsigned gsi(unsigned number) const noexcept = 0;
+    /// x86: the local APICs saw the end of an interrupt that came as a level on `vector`. On vCPU threads.
+    virtual void end_of_interrupt(std::uint8_t vector) noexcept = 0;
+};
+
+/// What a vdev may ask for while it is made. Requests that cannot be met throw ConfigError with the user's place.
+/// References handed out stay valid until after the vdev's destruction.
+class VdevContext {
+public:
+    virtual ~VdevContext() = default;
+
+    /// Puts `size` bytes of registers where the `loc` option says, else where the board has this type by default.
+    /// A `loc` without prefix means `space`.
+    virtual void map(GuestLocation::Space space, std::uint64_t size, IoDevice& registers) = 0;
+    /// The wire that the `intr` option names, else the board's default for this type.
+    virtual IrqLine& irq() = 0;
+    /// Makes the controller known under the vdev's name.
+    virtual void provide(InterruptController& controller) = 0;
+    /// The host's end that the `hostdev` options name; a port that swallows everything when there is none.
+    virtual std::unique_ptr<CharPort> char_port() = 0;
+
+    virtual MsiRouter& msi() = 0;
+    virtual EventLoop& loop() = 0;
+    virtual Log& log() = 0;
+    virtual const Clock& clock() = 0;
+    virtual VmControl& control() = 0;
+};
+
+/// One row of the catalogue.
+struct VdevType {
+    VdevSyntax syntax;
+    std::string_view acpi_hid;  ///< how ACPI announces it; empty if it does not
+    std::unique_ptr<Vdev> (*make)(const VdevSpec& spec, VdevContext& context);
+};
+
+}  // namespace qvm

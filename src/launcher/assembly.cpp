@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/assembly.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+namespace qvm {
+namespace {
+
+std::string title(const VdevSpec& spec) {
+    if (spec.name().empty()) return fmt::format("vdev {}", spec.syntax->type);
+    return fmt::format("vdev {} '{}'", spec.syntax->type, spec.name());
+}
+
+bool is_reserved(const VmConfig& config, const GuestLocation& place, std::uint64_t size) {
+    const auto wanted = Range::make(place.address, size);
+    return std::ranges::any_of(config.reserved, [&](const ReserveSpec& reserve) {
+        const auto* location = std::get_if<GuestLocation>(&reserve.what);
+        if (location == nullptr) return false;
+        const bool io = location->space == GuestLocation::Space::Io;
+        if (io != (place.space == GuestLocation::Space::Io)) return false;
+        const auto range = Range::make(location->address, location->length.value_or(1));
+        return wanted && range && wanted->overlaps(*range);
+    });
+}
+
+/// What one vdev may touch while it is made.
+class Context final : public VdevContext {
+public:
+    Context(const VdevSpec& spec, const VdevType& type, unsigned ordinal, const AssemblyServices& services)
+        : spec_{spec},
+          services_{services},
+          defaults_{services.machine.defaults(type, ordinal)},
+          placed_{.type = &type} {}
+
+    void map(GuestLocation::Space space, std::uint64_t size, IoDevice& registers) override {
+        const OptionValue* option = spec_.find("loc");
+        const Location where = option != nullptr ? option->where : spec_.where;
+        const GuestLocation place = location(option, space, size);
+        const bool io = place.space == GuestLocation::Space::Io;
+        const auto range = Range::make(place.address, size);
+        if (!range || (io && range->last() > UINT16_MAX))
+            throw ConfigError{where,
+                              fmt::format("{} needs {:#x} {} from {:#x} on, which passes the end of the address space",
+                                          title(spec_), size, io ? "ports" : "bytes", place.address)};
+        if (!io) check_memory(*range, where);
+        Bus& bus = io ? services_.buses.pio : services_.buses.mmio;
+        const auto conflict = bus.attach(*range, registers, title(spec_));
+        if (conflict)
+            throw ConfigError{
+                where,
+                fmt::format("{} at {:#x} to {:#x} overlaps {} at {:#x} to {:#x}", title(spec_), range->start(),
+                            range->last(), conflict->owner, conflict->present.start(), conflict->present.last()),
+                "give it another place with 'loc'"};
+        placed_.windows.push_back({io, *range});
+    }
+
+    IrqLine& irq() override {
+        const auto claim = claim_line();
+        placed_.interrupts.push_back(claim);
+        return claim.chip->line(claim.line);
+    }
+
+    void provide(InterruptController& controller) override {
+        const std::string name{spec_.name().empty() ? spec_.syntax->type : spec_.name()};
+        services_.irqs.add(name, controller, spec_.where);
+        placed_.controller = &controller;
+    }
+
+    std::unique_ptr<CharPort> char_port() override { return open_char_port(spec_, services_.char_host); }
+    MsiRouter& msi() override { return services_.machine.msi(); }
+    EventLoop& loop() override { return services_.char_host.loop; }
+    Log& log() override { return services_.char_host.log; }
+    const Clock& clock() override { return services_.clock; }
+    VmControl& control() override { return services_.control; }
+
+    [[nodiscard]] PlacedVdev placed() && { return std::move(placed_); }
+
+private:
+    [[nodiscard]] GuestLocation location(const OptionValue* option, GuestLocation::Space space,
+                                         std::uint64_t size) const {
+        if (option != nullptr) {
+            GuestLocation place = std::get<GuestLocation>(option->value);
+            if (place.space == GuestLocation::Space::Default) place.space = space;
+            if (place.space == GuestLocation::Space::Pci)
+                throw ConfigError{option->where, fmt::format("{} is not a PCI device", title(spec_)),
+                                  "write loc ADDRESS"};
+            return place;
+        }
+        if (!defaults_.where)
+            throw ConfigError{spec_.where, fmt::format("{} needs a place: this board has none for it", title(spec_)),
+                              "add 'loc ADDRESS'"};
+        if (is_reserved(services_.config, *defaults_.where, size))
+            throw ConfigError{spec_.where,
+                              fmt::format("{} needs a place: its usual one at {:#x} is reserved", title(spec_),
+                                          defaults_.where->address),
+                              "add 'loc ADDRESS'"};
+        return *defaults_.where;
+    }
+
+    void check_memory(const Range& range, Location where) const {
+        for (const MemorySpec& memory : services_.config.memory)
+            if (memory.range.overlaps(range))
+                throw ConfigError{
+                    where,
+                    fmt::format("{} at {:#x} to {:#x} lies in guest memory at {:#x} to {:#x}", title(spec_),
+                                range.start(), range.last(), memory.range.start(), memory.range.last()),
+                    "move the vdev with 'loc', or split the 'ram' line around it"};
+    }
+
+    [[nodiscard]] IrqTable::Claim claim_line() const {
+        if (const OptionValue* option = spec_.find("intr"))
+            return services_.irqs.claim(std::get<IntrSpec>(option->value), option->where, title(spec_));
+        if (!defaults_.line || services_.irqs.controllers().empty())
+            throw ConfigError{spec_.where,
+                              fmt::format("{} needs an interrupt line: this board has none for it", title(spec_)),
+                              "add 'intr CONTROLLER:LINE' behind the controller's own vdev"};
+        return services_.irqs.claim_fixed(*defaults_.line, spec_.where, title(spec_));
+    }
+
+    const VdevSpec& spec_;
+    const AssemblyServices& services_;
+    Machine::Defaults defaults_;
+    PlacedVdev placed_;
+};
+
+}  // namespace
+
+AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnostics) {
+    AssembledVdevs all;
+    std::map<std::string_view, unsigned> ordinals;
+    for (const VdevSpec& spec : services.config.vdevs) {
+        const VdevType& type = *services.catalog.find(spec.syntax);
+        Context context{spec, type, ordinals[spec.syntax->type]++, services};
+        try {
+            all.vdevs.push(type.make(spec, context));
+            all.placed.push_back(std::move(context).placed());
+        } catch (const ConfigError& error) {
+            diagnostics.error(error.where(), error.what(), error.hint());
+        }
+    }
+    return all;
+}
+
+}  // namespace qvm

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From `vdev` lines to devices on buses, in file order.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "arch/machine.hpp"
+#include "devices/catalog.hpp"
+#include "devices/host/open_char_port.hpp"
+
+namespace qvm {
+
+/// What vdevs are put together from. All of it outlives the vdevs.
+struct AssemblyServices {
+    const VmConfig& config;
+    const Catalog& catalog;
+    Machine& machine;
+    Buses& buses;
+    IrqTable& irqs;
+    const CharHost& char_host;
+    VmControl& control;
+    const Clock& clock;
+};
+
+/// Owner of vdevs. The last one made is destroyed first: it may hold wires into earlier ones.
+class VdevStack {
+public:
+    VdevStack() = default;
+    VdevStack(VdevStack&&) noexcept = default;
+    VdevStack& operator=(VdevStack&&) noexcept = default;
+    VdevStack(const VdevStack&) = delete;
+    VdevStack& operator=(const VdevStack&) = delete;
+    ~VdevStack() {
+        while (!vdevs_.empty()) vdevs_.pop_back();
+    }
+
+    void push(std::unique_ptr<Vdev> vdev) { vdevs_.push_back(std::move(vdev)); }
+    void start() {
+        for (auto& vdev : vdevs_) vdev->start();
+    }
+
+private:
+    std::vector<std::unique_ptr<Vdev>> vdevs_;
+};
+
+struct AssembledVdevs {
+    std::vector<PlacedVdev> placed;
+    VdevStack vdevs;
+};
+
+/// Makes all vdevs of the configuration. What cannot be had as configured goes to `diagnostics`, all of it; the result
+/// is then incomplete. Throws HostError.
+[[nodiscard]] AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnostics);
+
+}  // namespace qvm

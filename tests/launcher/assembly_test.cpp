@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the text of a configuration to windows and lines.
+#include "launcher/assembly.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "config/reader.hpp"
+#include "launcher/end_latch.hpp"
+#include "launcher/launcher.hpp"
+#include "support/fake_machine.hpp"
+
+using namespace qvm;
+
+namespace {
+
+class Assembly {
+public:
+    explicit Assembly(const std::string& vdevs, bool with_controller = true) {
+        ConfigReader reader{sources, diagnostics};
+        reader.add_text("test", "ram 1M\nload kernel\n" + vdevs);
+        config = reader.finish(catalog);
+        INFO(diagnostics.render(sources));
+        REQUIRE(config);
+        if (with_controller) irqs.add("pic", controller, {});
+        result = assemble({*config, catalog, machine, buses, irqs, host, control, clock}, diagnostics);
+    }
+
+    [[nodiscard]] std::string text() const { return diagnostics.render(sources); }
+    [[nodiscard]] bool says(const std::string& part) const { return text().find(part) != std::string::npos; }
+
+    Sources sources;
+    Diagnostics diagnostics;
+    Catalog catalog = make_catalog();
+    std::optional<VmConfig> config;
+    EndLatch control;
+    HostClock clock;
+    Log log{"", {{{Severity::Error}, LogDestination::None}}};
+    EventLoop loop{"io/test"};
+    CharHost host{loop, log};
+    FakeMachine machine;
+    FakeController controller;
+    Buses buses;
+    IrqTable irqs;
+    AssembledVdevs result;
+};
+
+}  // namespace
+
+TEST_CASE("a vdev without loc and intr goes where the board has it") {
+    const Assembly a{"vdev ser8250"};
+    REQUIRE(a.result.placed.size() == 1);
+    CHECK(a.result.placed[0].windows[0].io);
+    CHECK(a.result.placed[0].windows[0].range == Range::make(0x3f8, 8).value());
+    CHECK(a.result.placed[0].interrupts[0].line == 4);
+    CHECK(a.buses.pio.entries().size() == 1);
+}
+
+TEST_CASE("loc and intr override the board") {
+    const Assembly a{"vdev ser8250 loc mem:0x1c090000 intr pic:7"};
+    REQUIRE(a.result.placed.size() == 1);
+    CHECK_FALSE(a.result.placed[0].windows[0].io);
+    CHECK(a.buses.mmio.entries().at(0).range.start() == 0x1c090000);
+    CHECK(a.result.placed[0].interrupts[0].line == 7);
+}
+
+TEST_CASE("a vdev that the board has no place for says what to add") {
+    const Assembly a{"vdev ser8250\nvdev ser8250 intr pic:3"};
+    CHECK(a.says("test:4:6: error: vdev ser8250 needs a place"));
+    CHECK(a.says("loc ADDRESS"));
+}
+
+TEST_CASE("all placement errors are reported in one run") {
+    const Assembly a{"vdev ser8250\nvdev ser8250 loc 0x3fc intr pic:5\nvdev ser8250 loc 0x2f8 intr nowhere:1"};
+    CHECK(a.says("overlaps vdev ser8250 at 0x3f8 to 0x3ff"));
+    CHECK(a.says("no interrupt controller is named 'nowhere'"));
+}
+
+TEST_CASE("a line has one owner, and the second one is told who") {
+    const Assembly a{"vdev ser8250 name com1\nvdev ser8250 loc 0x2f8 intr pic:4"};
+    CHECK(a.says("line 4 of 'pic' belongs to vdev ser8250 'com1' already"));
+}
+
+TEST_CASE("a line that the controller does not have is refused with those that it has") {
+    const Assembly a{"vdev ser8250 intr pic:24"};
+    CHECK(a.says("'pic' has no line 24"));
+    CHECK(a.says("0 to 23"));
+}
+
+TEST_CASE("a controller must be declared before it is named") {
+    const Assembly a{"vdev ser8250 intr later:4\nvdev ioapic name later", false};
+    CHECK(a.says("no interrupt controller is named 'later'"));
+    CHECK(a.says("before it is used"));
+}
+
+TEST_CASE("a declared ioapic serves those who name it, at any address") {
+    const Assembly a{"vdev ioapic loc 0xf8000000 intr apic name myioapic\nvdev ser8250 intr myioapic:4", false};
+    INFO(a.text());
+    REQUIRE(a.result.placed.size() == 2);
+    CHECK(a.result.placed[0].controller != nullptr);
+    CHECK(a.result.placed[1].interrupts[0].chip == a.result.placed[0].controller);
+    CHECK(a.buses.mmio.entries().at(0).range.start() == 0xf8000000);
+}
+
+TEST_CASE("a device in guest memory is refused") {
+    const Assembly a{"vdev ser8250 loc mem:0xff000"};
+    CHECK(a.says("lies in guest memory"));
+}
+
+TEST_CASE("a reserved place is not given out by default, but can be asked for") {
+    CHECK(Assembly{"reserve loc io:0x3f8,8\nvdev ser8250"}.says("is reserved"));
+    CHECK_FALSE(Assembly{"reserve loc io:0x3f8,8\nvdev ser8250 loc io:0x3f8"}.diagnostics.has_errors());
+}
+
+TEST_CASE("a window that passes the end of its address space is refused") {
+    CHECK(Assembly{"vdev ser8250 loc io:0xfffc"}.says("passes the end"));
+    CHECK(Assembly{"vdev ser8250 loc mem:0xfffffffffffffffc"}.says("passes the end"));
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/launcher.hpp"
+
+#include <poll.h>
+
+#include <catch2/catch.hpp>
+
+#include "launcher/end_latch.hpp"
+
+using namespace qvm;
+
+TEST_CASE("exit codes are those of the qvmconf specification, section 5.3") {
+    CHECK(exit_code(EndCause::PowerOff) == 0);
+    CHECK(exit_code(EndCause::Reset) == 0);
+    CHECK(exit_code(EndCause::TripleFault) == 0);
+    CHECK(exit_code(EndCause::Forced) == 3);
+    CHECK(exit_code(EndCause::Watchdog) == 4);
+    CHECK(exit_code(EndCause::UnsupportedAbort) == 5);
+    CHECK(exit_code(EndCause::VdevError) == 6);
+    CHECK(exit_code(EndCause::Unexpected) == 7);
+    CHECK(exit_code(EndCause::HostError) == 96);
+}
+
+TEST_CASE("the first cause of an end wins, and the latch becomes readable once") {
+    EndLatch latch;
+    pollfd readable{latch.fd(), POLLIN, 0};
+    CHECK_FALSE(latch.cause());
+    CHECK(::poll(&readable, 1, 0) == 0);
+    latch.end(EndCause::Reset);
+    latch.end(EndCause::Forced);
+    CHECK(latch.cause() == EndCause::Reset);
+    CHECK(::poll(&readable, 1, 0) == 1);
+}
+
+TEST_CASE("the catalogue has every vdev type once") {
+    const Catalog catalog = make_catalog();
+    for (const VdevSyntax* syntax : catalog.types()) {
+        REQUIRE(catalog.find(syntax) != nullptr);
+        CHECK(catalog.find(syntax->type) == catalog.find(syntax));
+        CHECK_FALSE(syntax->summary.empty());
+    }
+}

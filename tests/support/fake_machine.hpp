@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "arch/machine.hpp"
+
+namespace qvm {
+
+/// Counts inputs and remembers what was sent.
+class FakeRouter final : public MsiRouter {
+public:
+    unsigned reserve(unsigned count) override {
+        const auto first = static_cast<unsigned>(messages.size());
+        messages.resize(messages.size() + count);
+        return first;
+    }
+    void route(unsigned gsi, MsiMessage message) noexcept override { messages[gsi] = message; }
+    void signal(unsigned gsi) noexcept override { signalled.push_back(gsi); }
+
+    std::vector<MsiMessage> messages;
+    std::vector<unsigned> signalled;
+};
+
+/// A controller that remembers the level of its lines.
+class FakeController final : public InterruptController {
+public:
+    [[nodiscard]] unsigned lines() const noexcept override { return kLines; }
+    [[nodiscard]] IrqLine& line(unsigned number) override { return wires_[number]; }
+    [[nodiscard]] unsigned gsi(unsigned number) const noexcept override { return number; }
+    void end_of_interrupt(std::uint8_t vector) noexcept override { ended = vector; }
+
+    [[nodiscard]] bool level(unsigned number) const { return wires_[number].high; }
+    int ended = -1;
+
+private:
+    static constexpr unsigned kLines = 24;
+    struct Wire final : IrqLine {
+        void set(bool value) noexcept override { high = value; }
+        bool high = false;
+    };
+    std::vector<Wire> wires_{kLines};
+};
+
+/// A board that has a place for one ser8250 and boots nothing.
+class FakeMachine final : public Machine {
+public:
+    [[nodiscard]] Defaults defaults(const VdevType& type, unsigned ordinal) const override {
+        if (type.syntax.type != "ser8250" || ordinal != 0) return {};
+        return {GuestLocation{GuestLocation::Space::Io, 0x3f8, {}}, 4};
+    }
+    [[nodiscard]] MsiRouter& msi() override { return router; }
+    [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev>) override { return {}; }
+    bool press_power_button() noexcept override { return false; }
+    void end_of_interrupt(std::uint8_t) noexcept override {}
+
+    FakeRouter router;
+};
+
+}  // namespace qvm
