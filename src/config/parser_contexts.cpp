@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that belong to a cpu, a reserve or a vdev.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/parser_state.hpp"
+
+namespace qvm {
+
+void Parser::context_option(const Word& option, const OptionSpec& spec) {
+    if (stream_.entered_source()) {
+        diagnostics_.warning(option.where, fmt::format("'{}' continues what another source began", option.text));
+        diagnostics_.note(context_where_, "it belongs to this");
+    }
+    if (context_ == Context::Cpu) return cpu_option(option, spec);
+    if (context_ == Context::Reserve) return reserve_option(option, spec);
+    vdev_option(option, spec);
+}
+
+void Parser::cpu_option(const Word& option, const OptionSpec& spec) {
+    const std::string_view takes = spec.help;
+    CpuSpec& cpu = config_.cpus.back();
+    if (spec.name == "runmask") {
+        const Word* argument = take_argument(option, takes);
+        if (argument == nullptr) return;
+        auto cpus = accept(option, *argument, takes, parse_runmask(argument->text));
+        if (!cpus) return;
+        cpu.runmask = std::move(*cpus);
+        cpu.runmask_where = argument->where;
+        return;
+    }
+    const auto given = read_option(option, spec);
+    if (spec.name != "sched") {
+        return diagnostics_.error(option.where, fmt::format("'{}' is not supported yet", option.text));
+    }
+    if (!given) return;
+    cpu.sched = std::get<SchedSpec>(given->value);
+    cpu.sched_where = given->where;
+}
+
+void Parser::reserve_option(const Word& option, const OptionSpec& spec) {
+    const auto given = read_option(option, spec);
+    if (!given) return;
+    ReserveSpec reserved{GuestLocation{}, given->where};
+    if (const auto* location = std::get_if<GuestLocation>(&given->value)) reserved.what = *location;
+    if (const auto* intr = std::get_if<IntrSpec>(&given->value)) reserved.what = *intr;
+    config_.reserved.push_back(std::move(reserved));
+}
+
+const VdevSyntax* Parser::find_vdev(std::string_view spelling) const noexcept {
+    const auto types = grammar_.types();
+    const auto find = [&types](std::string_view type) -> const VdevSyntax* {
+        const auto found =
+            std::find_if(types.begin(), types.end(), [type](const VdevSyntax* each) { return each->type == type; });
+        return found == types.end() ? nullptr : *found;
+    };
+    const VdevSyntax* exact = find(spelling);
+    return exact ? exact : find(bare_vdev_type(spelling));
+}
+
+void Parser::vdev(const Word& option, const GlobalOption& global) {
+    const Word* type = take_argument(option, global.takes);
+    const VdevSyntax* syntax = type == nullptr ? nullptr : find_vdev(type->text);
+    open(syntax == nullptr ? Context::Ignored : Context::Vdev, option);
+    if (syntax == nullptr) {
+        if (type != nullptr && !type->broken) refuse_vdev(option, *type, global);
+        return;
+    }
+    given_.clear();
+    config_.vdevs.push_back({syntax, type->where, {}});
+}
+
+void Parser::refuse_vdev(const Word& option, const Word& type, const GlobalOption& global) {
+    if (type.text == "?") return diagnostics_.error(type.where, "'vdev ?' is not supported yet");
+    const std::string_view bare = bare_vdev_type(type.text);
+    const auto known = language_vdevs();
+    if (std::find(known.begin(), known.end(), bare) != known.end()) {
+        return diagnostics_.error(type.where, fmt::format("vdev '{}' does not exist in this version", bare));
+    }
+    std::vector<std::string_view> types;
+    for (const VdevSyntax* each : grammar_.types()) types.push_back(each->type);
+    types.insert(types.end(), known.begin(), known.end());
+    refuse(option, type, global.takes,
+           {fmt::format("unknown vdev type {}", quoted(type.text)), did_you_mean(bare, types)});
+}
+
+void Parser::vdev_option(const Word& option, const OptionSpec& spec) {
+    given_.push_back(&spec);
+    auto given = read_option(option, spec);
+    if (!given || !fits_vdev(*given)) return;
+    check_effect(option, &spec, spec.no_effect);
+    std::vector<OptionValue>& options = config_.vdevs.back().options;
+    if (!spec.repeatable) std::erase_if(options, [&spec](const OptionValue& each) { return each.spec == &spec; });
+    options.push_back(std::move(*given));
+}
+
+/// What the language allows elsewhere, but not in a vdev.
+bool Parser::fits_vdev(const OptionValue& value) {
+    const auto* intr = std::get_if<IntrSpec>(&value.value);
+    if (intr != nullptr && intr->controller.empty()) {
+        diagnostics_.error(value.where, "this interrupt line does not name its controller",
+                           fmt::format("write controller:line, such as 'myioapic:{}'", intr->line.value_or(0)));
+        return false;
+    }
+    const auto* text = std::get_if<std::string>(&value.value);
+    if (text == nullptr || !text->empty() || value.spec->name != "name") return true;
+    diagnostics_.error(value.where, "an empty name");
+    return false;
+}
+
+void Parser::finish_vdev() {
+    const VdevSpec& vdev = config_.vdevs.back();
+    const bool cut_off = stream_.at_end() && !complete_;
+    for (const OptionSpec& spec : vdev_options()) {
+        const bool given = std::find(given_.begin(), given_.end(), &spec) != given_.end();
+        if (!spec.required || given || cut_off) continue;
+        diagnostics_.error(vdev.where, fmt::format("vdev '{}' needs '{}'", vdev.syntax->type, spec.name),
+                           fmt::format("'{}' takes {}", spec.name, describe_argument(spec)));
+    }
+    const OptionValue* name = vdev.find("name");
+    if (name == nullptr) return;
+    const auto [other, is_new] = vdev_names_.try_emplace(std::string{vdev.name()}, name->where);
+    if (is_new) return;
+    diagnostics_.error(name->where, fmt::format("the name {} is taken", quoted(vdev.name())));
+    diagnostics_.note(other->second, "by this vdev");
+}
+
+}  // namespace qvm

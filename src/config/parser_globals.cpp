@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that may stand anywhere. But for cpu, vdev, reserve and pass they leave the context open.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/parser_state.hpp"
+#include "config/variables.hpp"
+
+namespace qvm {
+
+namespace {
+
+LoadSpec::Blob blob_of(std::string_view word) noexcept {
+    using Blob = LoadSpec::Blob;
+    if (word == "guest") return Blob::Guest;
+    if (word == "initrd") return Blob::Initrd;
+    if (word == "fdt") return Blob::Fdt;
+    if (word == "data") return Blob::Data;
+    return word == "acpi" ? Blob::Acpi : Blob::Sniff;
+}
+
+}  // namespace
+
+void Parser::global_option(const Word& option, const GlobalOption& global) {
+    switch (global.keyword) {
+        case Keyword::System:
+            return system(option, global);
+        case Keyword::Ram:
+            return memory(option, global, false);
+        case Keyword::Rom:
+            return memory(option, global, true);
+        case Keyword::Cpu:
+            return cpu(option);
+        case Keyword::Load:
+            return load(option, global.takes, LoadSpec::Blob::Sniff);
+        case Keyword::Blob:
+            return blob(option);
+        case Keyword::Cmdline:
+            return cmdline(option, global);
+        case Keyword::Vdev:
+            return vdev(option, global);
+        case Keyword::Reserve:
+            return open(Context::Reserve, option);
+        case Keyword::Logger:
+            return logger(option, global);
+        case Keyword::Set:
+            return set(option, global);
+        case Keyword::NotYet:
+            return not_yet(option, global);
+    }
+}
+
+void Parser::not_yet(const Word& option, const GlobalOption& global) {
+    diagnostics_.error(option.where, fmt::format("'{}' is not supported yet", option.text));
+    skip(global.arguments);
+    if (global.opens_context) open(Context::Ignored, option);
+}
+
+void Parser::system(const Word& option, const GlobalOption& global) {
+    if (stream_.taken() != 1) {
+        diagnostics_.error(option.where, "'system' must be the first option");
+        diagnostics_.note(stream_.words().front().where, "the configuration begins here");
+    }
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr) return;
+    auto name = accept(option, *argument, global.takes, parse_system_name(argument->text));
+    if (!name) return;
+    config_.system = std::move(*name);
+    config_.system_where = argument->where;
+}
+
+void Parser::memory(const Word& option, const GlobalOption& global, bool rom) {
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr) return memory_.add_broken(rom);
+    const auto asked = accept(option, *argument, global.takes, parse_memory(argument->text));
+    if (!asked) return memory_.add_broken(rom);
+    memory_.add(rom, *asked, *argument);
+}
+
+void Parser::cpu(const Word& option) {
+    open(Context::Cpu, option);
+    config_.cpus.push_back({.where = option.where});
+}
+
+void Parser::blob(const Word& option) {
+    const std::string_view next = stream_.at_end() ? std::string_view{} : stream_.peek().text;
+    if (next == "pass") return;                                  // it says itself that it is not supported
+    if (next != "load" && context_ == Context::Ignored) return;  // may be an option of a vdev that is not known
+    if (next != "load") {
+        if (complete_ || !stream_.at_end()) {
+            diagnostics_.error(option.where, fmt::format("'{}' must be followed by 'load'", option.text));
+        }
+        return skip_to_option();
+    }
+    load(stream_.take(), find_global("load")->takes, blob_of(option.text));
+}
+
+void Parser::load(const Word& option, std::string_view takes, LoadSpec::Blob blob) {
+    if (!memory_.any() && !load_refused_) {
+        diagnostics_.error(option.where, "'load' before any 'ram': there is nowhere to load to",
+                           "move the 'ram' lines before it");
+        load_refused_ = true;
+    }
+    const Word* argument = take_argument(option, takes);
+    if (argument == nullptr) return;
+    auto file = accept(option, *argument, takes, parse_load(argument->text));
+    if (!file) return;
+    config_.loads.push_back({blob, file->address, std::move(file->path), argument->where});
+}
+
+void Parser::cmdline(const Word& option, const GlobalOption& global) {
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr || argument->broken) return;
+    if (config_.cmdline) {
+        diagnostics_.warning(option.where, "'cmdline' again: the last one counts");
+        diagnostics_.note(config_.cmdline->where, "this one has no effect");
+    }
+    std::string text = argument->text;
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    config_.cmdline = CmdlineSpec{std::move(text), argument->where};
+}
+
+void Parser::logger(const Word& option, const GlobalOption& global) {
+    auto rule = read_log_rule(option, global.takes);
+    if (rule) config_.loggers.push_back(std::move(*rule));
+}
+
+void Parser::set(const Word& option, const GlobalOption& global) {
+    const Word* name = take_argument(option, global.takes);
+    if (name == nullptr) return;
+    if (name->text == "?") return diagnostics_.error(option.where, "'set ?' is not supported yet");
+    const VariableSpec* variable = find_variable(name->text);
+    if (variable == nullptr && is_option(name->text)) {
+        return refuse(option, *name, global.takes, ValueError{"not a variable"});
+    }
+    const Word* value = take_argument(option, global.takes);
+    if (value == nullptr || name->broken || value->broken) return;
+    if (variable != nullptr) {
+        if (!accept(option, *value, global.takes, check_variable(*variable, value->text))) return;
+        check_effect(*name, variable, variable->no_effect);
+    } else {
+        std::vector<std::string_view> known;
+        for (const VariableSpec& each : variables()) known.push_back(each.name);
+        diagnostics_.warning(name->where, fmt::format("unknown variable {} has no effect", quoted(name->text)),
+                             did_you_mean(name->text, known));
+    }
+    config_.variables.push_back({name->text, value->text, name->where, value->where});
+}
+
+/// Says once for each row of a table why what it declares does nothing.
+void Parser::check_effect(const Word& option, const void* row, std::string_view reason) {
+    if (reason.empty() || !warned_.insert(row).second) return;
+    diagnostics_.warning(option.where, fmt::format("'{}' has no effect: {}", option.text, reason));
+}
+
+}  // namespace qvm

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parser's inside. Its members are in parser.cpp (contexts, arguments, recovery), parser_globals.cpp (options that
+// may stand anywhere) and parser_contexts.cpp (options of cpu, reserve and vdev).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/language.hpp"
+#include "config/memory_plan.hpp"
+#include "config/parser.hpp"
+#include "config/values.hpp"
+#include "config/word_stream.hpp"
+
+namespace qvm {
+
+class Parser {
+public:
+    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, Diagnostics& diagnostics);
+    [[nodiscard]] std::optional<VmConfig> run();
+
+private:
+    enum class Context : std::uint8_t {
+        None,
+        Cpu,
+        Vdev,
+        Reserve,
+        Ignored,  ///< of something that was refused: its options are skipped without a word
+    };
+
+    // Contexts.
+    void step();
+    void open(Context context, const Word& option);
+    void close();
+    void finish();
+    [[nodiscard]] std::span<const OptionSpec> vdev_options() const noexcept;
+    [[nodiscard]] const OptionSpec* own_option(std::string_view name) const noexcept;
+    [[nodiscard]] bool is_option(std::string_view name) const noexcept;
+
+    // Arguments.
+    const Word* take_argument(const Word& option, std::string_view takes);
+    void refuse(const Word& option, const Word& argument, std::string_view takes, const ValueError& error);
+    [[nodiscard]] Word joined_location(const Word& first);
+    std::optional<OptionValue> read_option(const Word& option, const OptionSpec& spec);
+    std::optional<LogRule> read_log_rule(const Word& option, std::string_view takes);
+    template <typename T>
+    std::optional<T> accept(const Word& option, const Word& argument, std::string_view takes, const Parsed<T>& value) {
+        if (argument.broken) return std::nullopt;
+        if (value) return *value;
+        refuse(option, argument, takes, value.error());
+        return std::nullopt;
+    }
+
+    // Recovery.
+    void unknown(const Word& word);
+    [[nodiscard]] std::string why_unknown(const Word& word) const;
+    [[nodiscard]] std::string hint_for_unknown(const Word& word) const;
+    [[nodiscard]] const OptionSpec* vdev_option_of_any_type(std::string_view name) const noexcept;
+    [[nodiscard]] std::vector<std::string_view> owners(std::string_view name) const;
+    [[nodiscard]] std::size_t arguments_elsewhere(std::string_view name) const noexcept;
+    void skip(std::size_t words);
+    void skip_to_option();
+    [[nodiscard]] Location everything() const noexcept;
+
+    // Options that may stand anywhere.
+    void global_option(const Word& option, const GlobalOption& global);
+    void not_yet(const Word& option, const GlobalOption& global);
+    void system(const Word& option, const GlobalOption& global);
+    void memory(const Word& option, const GlobalOption& global, bool rom);
+    void cpu(const Word& option);
+    void blob(const Word& option);
+    void load(const Word& option, std::string_view takes, LoadSpec::Blob blob);
+    void cmdline(const Word& option, const GlobalOption& global);
+    void logger(const Word& option, const GlobalOption& global);
+    void set(const Word& option, const GlobalOption& global);
+    void check_effect(const Word& option, const void* row, std::string_view reason);
+
+    // Options of a context.
+    void context_option(const Word& option, const OptionSpec& spec);
+    void cpu_option(const Word& option, const OptionSpec& spec);
+    void reserve_option(const Word& option, const OptionSpec& spec);
+    void vdev(const Word& option, const GlobalOption& global);
+    void refuse_vdev(const Word& option, const Word& type, const GlobalOption& global);
+    [[nodiscard]] const VdevSyntax* find_vdev(std::string_view spelling) const noexcept;
+    void vdev_option(const Word& option, const OptionSpec& spec);
+    [[nodiscard]] bool fits_vdev(const OptionValue& value);
+    void finish_vdev();
+
+    WordStream stream_;
+    const bool complete_;
+    const VdevGrammar& grammar_;
+    Diagnostics& diagnostics_;
+    MemoryPlan memory_;
+    VmConfig config_;
+
+    Context context_ = Context::None;
+    Location context_where_{};
+    std::vector<const OptionSpec*> given_;  ///< options of the present vdev, also those with wrong arguments
+    std::map<std::string, Location, std::less<>> vdev_names_;
+    std::set<const void*> warned_;  ///< rows of tables whose lack of effect was told
+    bool load_refused_ = false;
+};
+
+}  // namespace qvm

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/vm_config.hpp"
+
+#include <algorithm>
+
+namespace qvm {
+
+const OptionValue* VdevSpec::find(std::string_view option) const noexcept {
+    const auto found = std::find_if(options.rbegin(), options.rend(),
+                                    [option](const OptionValue& each) { return each.spec->name == option; });
+    return found == options.rend() ? nullptr : &*found;
+}
+
+std::string_view VdevSpec::name() const noexcept {
+    const std::string* found = get<std::string>("name");
+    return found ? std::string_view{*found} : std::string_view{};
+}
+
+}  // namespace qvm
