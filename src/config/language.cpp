@@ -50,7 +50,11 @@ constexpr std::array kReserveOptions{
 
 constexpr std::array kCommonVdevOptions{
     OptionSpec{.name = "name", .type = ArgType::String, .help = "name of this vdev, unique in the VM"},
-    OptionSpec{.name = "log", .type = ArgType::LogRule, .help = "where its messages go", .repeatable = true},
+    OptionSpec{.name = "log",
+               .type = ArgType::LogRule,
+               .help = "where its messages go",
+               .repeatable = true,
+               .no_effect = "not yet: all vdevs log to where the loggers say"},
 };
 
 constexpr std::array<std::string_view, 26> kLanguageVdevs{

@@ -154,7 +154,8 @@ private:
             return;
         }
         const auto found = watches_.find(id);
-        if (found == watches_.end() || result < 0) return;
+        if (found == watches_.end()) return;
+        if (result < 0) return poll_again(id, found->second, -result);
         // The callback may remove its own watch, and with it the function that is running: run a moved copy.
         auto ready = std::move(found->second.ready);
         ready(static_cast<std::uint32_t>(result));
@@ -162,6 +163,16 @@ private:
         if (again == watches_.end()) return;
         again->second.ready = std::move(ready);
         ring_.poll(again->second.fd, again->second.events, id);
+    }
+
+    /// A poll that ended without an answer. Linux ends one of a terminal with EINVAL, and any with ECANCELED, now and
+    /// then although nothing is wrong; what cannot be polled at all is told once and then left alone.
+    void poll_again(std::uint64_t id, Entry& entry, int error) {
+        const bool passing = error == EINVAL || error == ECANCELED || error == EAGAIN || error == EINTR;
+        if (passing)
+            ring_.poll(entry.fd, entry.events, id);
+        else
+            std::function<void(std::uint32_t)>{entry.ready}(POLLERR);  // a copy: it may remove its own watch
     }
 
     void run_posted() {

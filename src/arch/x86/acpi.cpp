@@ -31,8 +31,9 @@ constexpr unsigned kFirstX2apicOnly = 255;  // 8-bit APIC id and UID 255 mean "a
 constexpr std::uint32_t kWbinvd = 1U << 0;
 constexpr std::uint32_t kProcC1 = 1U << 2;
 constexpr std::uint32_t kSlpButton =
-    1U << 5;                                // no fixed sleep button; PWR_BUTTON (bit 4) clear: there is a power button
-constexpr std::uint32_t kFixRtc = 1U << 6;  // no RTC alarm in the fixed registers
+    1U << 5;                                 // no fixed sleep button; PWR_BUTTON (bit 4) clear: there is a power button
+constexpr std::uint32_t kFixRtc = 1U << 6;   // no RTC alarm in the fixed registers
+constexpr std::uint8_t kCmosCentury = 0x32;  // where vdev mc146818 keeps it
 constexpr std::uint32_t kTmrValExt = 1U << 8;  // the timer has 32 bits
 constexpr std::uint32_t kResetRegSup = 1U << 10;
 
@@ -215,6 +216,7 @@ Table make_fadt(const AcpiBoard& board, std::uint64_t facs, std::uint64_t dsdt) 
     set_power_registers(fadt);
     fadt.p_lvl2_lat = 0xfff;  // more than 100 and 1000: no C2, no C3
     fadt.p_lvl3_lat = 0xfff;
+    fadt.century = board.rtc ? kCmosCentury : 0;
     fadt.iapc_boot_arch = boot_arch(board);
     fadt.flags = kWbinvd | kProcC1 | kSlpButton | kFixRtc | kTmrValExt | kResetRegSup;
     Table table;

@@ -15,7 +15,8 @@ namespace {
 /// Rounded up, so that what a message asks for is enough.
 std::string mib(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB + (bytes % kMiB != 0)); }
 
-Range up_to(std::uint64_t last) { return Range::make(0, last).value(); }  // without the very last byte: [0, last)
+/// Addresses in [start, end), which is not empty.
+Range between(std::uint64_t start, std::uint64_t end) { return Range::make(start, end - start).value(); }
 
 class Planner {
 public:
@@ -32,6 +33,7 @@ public:
         place_structures();
         std::visit([&](const auto& image) { place_cmdline(image); }, kernel.image);
         place_where_told(files);
+        if (plan_.initrd) check_initrd_reach(*files.initrd, kernel);
         std::visit([&](const auto& image) { place_kernel(*kernel.load, image); }, kernel.image);
         place_acpi(*kernel.load);
         if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd, kernel);
@@ -98,7 +100,7 @@ private:
             errors_.error(load.where,
                           fmt::format("{} goes to {:#x} to {:#x}, which is not all in `ram` or `rom`", what, at.start(),
                                       at.last()),
-                          "declare that memory before this line, or load it elsewhere");
+                          fmt::format("declare memory up to {:#x} before this line, or load less", at.last()));
             return false;
         }
         if (const auto* tenant = placement_.tenant_of(at)) {
@@ -203,7 +205,7 @@ private:
         if (size <= kHighRam - kLegacyAcpi && placement_.declared(*legacy) && !placement_.tenant_of(*legacy))
             plan_.acpi = legacy;
         else
-            plan_.acpi = placement_.highest(size, kPage, up_to(kFourGiB));
+            plan_.acpi = placement_.highest(size, kPage, between(kPage, kFourGiB));
         if (plan_.acpi) return placement_.take(*plan_.acpi, "the ACPI tables");
         errors_.error(load.where, fmt::format("no {} KiB of RAM are left below 4 GiB for the ACPI tables", size / kKiB),
                       "give the VM more RAM");
@@ -214,11 +216,22 @@ private:
     /// modest.
     std::vector<Range> initrd_places(const KernelFile& kernel) const {
         const auto* image = std::get_if<BzImage>(&kernel.image);
-        if (!image) return {up_to(kFourGiB)};
-        std::vector<Range> places{up_to(std::uint64_t{image->initrd_addr_max} + 1)};
-        if (image->above_4g) places.push_back(up_to(kFourGiB));
-        if (image->above_4g) places.push_back(up_to(UINT64_MAX));
+        if (!image) return {between(kHighRam, kFourGiB)};
+        std::vector<Range> places;
+        if (image->initrd_addr_max >= kHighRam) places.push_back(between(kHighRam, image->initrd_addr_max + 1ULL));
+        if (image->above_4g) places.push_back(between(kHighRam, kFourGiB));
+        if (image->above_4g) places.push_back(between(kHighRam, UINT64_MAX));
         return places;
+    }
+
+    void check_initrd_reach(const PlainFile& file, const KernelFile& kernel) {
+        const std::vector<Range> places = initrd_places(kernel);
+        const std::uint64_t last = places.empty() ? 0 : places.back().last();
+        if (plan_.initrd->last() <= last) return;
+        errors_.error(
+            file.load->where,
+            fmt::format("the initrd ends at {:#x}; this kernel reaches up to {:#x}", plan_.initrd->last(), last),
+            fmt::format("leave the address out: `initrd load {}`", file.load->path));
     }
 
     void place_initrd(const PlainFile& file, const KernelFile& kernel) {
@@ -227,14 +240,18 @@ private:
             plan_.initrd = placement_.highest(file.bytes.size(), kPage, place);
             if (plan_.initrd) return put(*file.load, *plan_.initrd, file.bytes, "the initrd");
         }
+        no_room_for_initrd(file, places);
+    }
+
+    void no_room_for_initrd(const PlainFile& file, const std::vector<Range>& places) {
         const std::uint64_t size = file.bytes.size();
-        const std::uint64_t largest = placement_.largest_free(places.back());
+        const std::uint64_t largest = places.empty() ? 0 : placement_.largest_free(places.back());
+        const std::uint64_t end = places.empty() ? kHighRam : places.back().last() + 1;
+        const std::string below = end < kFourGiB ? fmt::format(" below {:#x}", end) : "";
         errors_.error(
             file.load->where,
-            fmt::format(
-                "the initrd needs {} of free RAM in one piece{}; the largest piece has {}", mib(size),
-                places.back().last() < UINT64_MAX - 1 ? fmt::format(" below {:#x}", places.back().last() + 1) : "",
-                mib_down(largest)),
+            fmt::format("the initrd needs {} of free RAM in one piece{}; the largest piece has {}", mib(size), below,
+                        mib_down(largest)),
             fmt::format("give the VM at least {} more RAM", mib(size > largest ? size - largest + kPage : kPage)));
     }
 

@@ -25,7 +25,7 @@ struct Magic {
 constexpr std::array kMagics{
     Magic{0x202, "HdrS"sv, Format::BzImage, "a Linux x86 kernel"},
     Magic{0, "\xd0\x0d\xfe\xed"sv, Format::Fdt, "a flattened device tree (FDT)"},
-    Magic{0x38, "ARM\x64"sv, Format::Other, "a Linux arm64 Image"},
+    Magic{0x38, "ARMd"sv, Format::Other, "a Linux arm64 Image"},
     Magic{0x38, "RSC\x05"sv, Format::Other, "a Linux RISC-V Image"},
     Magic{0x24, "\x18\x28\x6f\x01"sv, Format::Other, "a Linux arm zImage"},
     Magic{0, "070701"sv, Format::Initrd, "a cpio archive"},

@@ -49,7 +49,7 @@ constexpr std::array kLegacyPlaces{
     LegacyPlace{"ser8250", 2, GuestLocation::Space::Io, 0x3e8, {}},
     LegacyPlace{"ser8250", 3, GuestLocation::Space::Io, 0x2e8, {}},
     LegacyPlace{"mc146818", 0, GuestLocation::Space::Io, 0x70, 8},
-    LegacyPlace{"pckeyboard", 0, GuestLocation::Space::Io, 0x60, 1},
+    LegacyPlace{"pckeyboard", 0, GuestLocation::Space::Io, 0x60, {}},
 };
 
 /// A wire whose other end is known only once all controllers are.
@@ -141,7 +141,6 @@ private:
                                          static_cast<std::uint32_t>(vdev.windows.front().range.start()),
                                          vdev.controller->gsi(0)});
             if (!vdev.type->acpi_hid.empty()) board.devices.push_back(describe(vdev));
-            if (vdev.type->syntax.type == "pckeyboard") board.i8042 = true;
             if (vdev.type->syntax.type == "mc146818") board.rtc = true;
         }
         return board;

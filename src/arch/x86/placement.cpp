@@ -51,11 +51,12 @@ std::optional<Range> Placement::lowest(std::uint64_t size, std::uint64_t step, c
 }
 
 std::optional<Range> Placement::highest(std::uint64_t size, std::uint64_t step, const Range& within) const {
-    const std::vector<Range> pieces = free_pieces(within);
-    for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
-        if (size == 0 || size > piece->size()) continue;
-        const std::uint64_t start = align_down(piece->last() - (size - 1), step);
-        if (start >= piece->start()) return Range::make(start, size);
+    std::vector<Range> pieces = free_pieces(within);
+    std::reverse(pieces.begin(), pieces.end());
+    for (const Range& piece : pieces) {
+        if (size == 0 || size > piece.size()) continue;
+        const std::uint64_t start = align_down(piece.last() - (size - 1), step);
+        if (start >= piece.start()) return Range::make(start, size);
     }
     return {};
 }

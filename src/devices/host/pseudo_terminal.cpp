@@ -66,14 +66,15 @@ void PseudoTerminal::stop_monitoring() {
     });
 }
 
-/// Both kinds of event may be late, so each only makes us look at how things are.
+/// Both kinds of event may be late, so each only makes us look at how things are. "Open" is told each time: between
+/// two looks the other side may have been closed and opened again, and a reader has stopped at that.
 void PseudoTerminal::look() {
     pollfd item{.fd = master_fd_, .events = 0, .revents = 0};
     ::poll(&item, 1, 0);
     const bool open = (item.revents & POLLHUP) == 0;
-    if (open == open_) return;
+    if (!open && !open_) return;
+    if (open != open_) hung_up_ = open ? loop_->watch(master_fd_, 0, [this](std::uint32_t) { look(); }) : Watch{};
     open_ = open;
-    hung_up_ = open ? loop_->watch(master_fd_, 0, [this](std::uint32_t) { look(); }) : Watch{};
     changed_(open);
 }
 

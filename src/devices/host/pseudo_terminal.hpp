@@ -18,7 +18,7 @@ public:
     PseudoTerminal(const PseudoTerminal&) = delete;
     PseudoTerminal& operator=(const PseudoTerminal&) = delete;
 
-    /// Runs `changed` on the loop's thread whenever the other side is opened first or closed last. Once.
+    /// Runs `changed` on the loop's thread whenever the other side has been opened or is closed by all. Once.
     void monitor(EventLoop& loop, std::function<void(bool open)> changed);
     /// On the main thread; afterwards `changed` is not called.
     void stop_monitoring();

@@ -104,13 +104,26 @@ void remove_handlers() noexcept {
     return mode;
 }
 
-/// The watcher's whole life, after fork() in a process with threads: system calls only. It has left qvm's process
-/// group, so that neither Ctrl-C nor a kill of the group reaches it, but is still in the session, so that it may ask
-/// who has the terminal.
+/// Blocks all signals of this thread, and of the processes that it forks meanwhile.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+/// The watcher's whole life, after fork() in a process with threads: system calls only, and no signal. It has left
+/// qvm's process group, so that neither Ctrl-C nor a kill of the group reaches it, but is still in the session, so that
+/// it may ask who has the terminal.
 [[noreturn]] void watch_over(int terminal, int qvm, const termios& before, pid_t group) noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, nullptr);
     ::setpgid(0, 0);
     ::prctl(PR_SET_NAME, "qvm-terminal");
     // Nothing of qvm's stays open here but these two: a guest's memory or the end of a pipe must die with qvm.
@@ -183,8 +196,11 @@ void Terminal::start_watcher() {
     UniqueFd ours{ends[0]};
     const UniqueFd theirs{ends[1]};
     const pid_t group = ::getpgrp();
+    // Blocked before the fork, so that there is no moment at which qvm's death could take the watcher along.
+    const AllSignalsBlocked blocked;
     const pid_t child = check("cannot start the terminal's watcher", ::fork());
     if (child == 0) watch_over(fd_, theirs.get(), saved.before, group);
+    ::setpgid(child, child);  // both sides do it; one of them is first
     watcher_ = child;
     to_watcher_ = std::move(ours);
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/catalog.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+namespace qvm {
+namespace {
+
+constexpr VdevType kToaster{.syntax = {.type = "toaster", .summary = "makes toast"}, .acpi_hid = {}, .make = nullptr};
+constexpr const VdevType* kKitchen[]{&kToaster};
+
+}  // namespace
+
+TEST_CASE("the catalogue is the common types and then the board's") {
+    const Catalog catalog{common_vdev_types(), kKitchen};
+    CHECK(catalog.types().size() == common_vdev_types().size() + 1);
+    CHECK(catalog.types().back() == &kToaster.syntax);
+}
+
+TEST_CASE("the catalogue finds a row by its syntax and by its name") {
+    const Catalog catalog{common_vdev_types(), kKitchen};
+    CHECK(catalog.find(&kToaster.syntax) == &kToaster);
+    CHECK(catalog.find("toaster") == &kToaster);
+    CHECK(catalog.find("ser8250") != nullptr);
+    CHECK(catalog.find("ser8250")->syntax.type == "ser8250");
+}
+
+TEST_CASE("the catalogue knows nothing else") {
+    const Catalog catalog{common_vdev_types()};
+    CHECK(catalog.find("toaster") == nullptr);
+    CHECK(catalog.find(&kToaster.syntax) == nullptr);
+    CHECK(catalog.find("") == nullptr);
+    CHECK(catalog.find(static_cast<const VdevSyntax*>(nullptr)) == nullptr);
+}
+
+TEST_CASE("every common type has a summary, a maker, and help for each option") {
+    for (const VdevType* type : common_vdev_types()) {
+        INFO(type->syntax.type);
+        CHECK_FALSE(type->syntax.summary.empty());
+        CHECK(type->make != nullptr);
+        CHECK(std::ranges::none_of(type->syntax.options, [](const OptionSpec& o) { return o.help.empty(); }));
+    }
+}
+
+}  // namespace qvm

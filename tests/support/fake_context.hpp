@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a vdev may touch, without a board, a kernel or a host.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "devices/host/char_port.hpp"
+#include "devices/vdev.hpp"
+
+namespace qvm::test {
+
+/// How long a test waits for something that must happen.
+inline constexpr std::chrono::seconds kPatience{20};
+
+/// A wire that remembers.
+class RecordingIrq final : public IrqLine {
+public:
+    void set(bool high) noexcept override {
+        const std::lock_guard lock{mutex_};
+        if (high && !high_) ++rises_;
+        high_ = high;
+        changed_.notify_all();
+    }
+    [[nodiscard]] bool high() const {
+        const std::lock_guard lock{mutex_};
+        return high_;
+    }
+    [[nodiscard]] unsigned rises() const {
+        const std::lock_guard lock{mutex_};
+        return rises_;
+    }
+    [[nodiscard]] bool wait_high() {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, kPatience, [this] { return high_; });
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    bool high_ = false;
+    unsigned rises_ = 0;
+};
+
+/// The host's end of a vdev, as the test wants it. Not thread-safe.
+struct FakeHostEnd {
+    CharClient* client = nullptr;
+    std::string output;
+    std::size_t room = SIZE_MAX;  ///< bytes of output that are still taken
+    unsigned resumed = 0;
+
+    /// Offers input; returns how much the vdev took.
+    std::size_t type(std::string_view text) { return client->receive(std::as_bytes(std::span{text})); }
+    void make_room(std::size_t bytes) {
+        room = bytes;
+        client->writable();
+    }
+};
+
+class FakeCharPort final : public CharPort {
+public:
+    explicit FakeCharPort(FakeHostEnd& host) : host_{host} {}
+    void attach(CharClient& client) override { host_.client = &client; }
+    [[nodiscard]] bool put(std::byte value) noexcept override {
+        if (host_.room == 0) return false;
+        --host_.room;
+        host_.output.push_back(static_cast<char>(value));
+        return true;
+    }
+    void resume_input() noexcept override { ++host_.resumed; }
+
+private:
+    FakeHostEnd& host_;
+};
+
+class FakeMsiRouter final : public MsiRouter {
+public:
+    unsigned reserve(unsigned count) override { return std::exchange(next_, next_ + count); }
+    void route(unsigned gsi, MsiMessage message) noexcept override {
+        routes[gsi] = message;
+        ++route_calls;
+    }
+    /// As a kernel does: nothing is sent without a route.
+    void signal(unsigned gsi) noexcept override {
+        if (const auto found = routes.find(gsi); found != routes.end()) sent.push_back(found->second);
+    }
+
+    std::map<unsigned, MsiMessage> routes;
+    unsigned route_calls = 0;
+    std::vector<MsiMessage> sent;
+
+private:
+    unsigned next_ = 0;
+};
+
+/// Stands still until it is moved.
+class FakeClock final : public Clock {
+public:
+    [[nodiscard]] std::chrono::nanoseconds monotonic() const noexcept override { return now_; }
+    [[nodiscard]] std::chrono::nanoseconds realtime() const noexcept override { return now_; }
+    void set(std::chrono::nanoseconds time) noexcept { now_ = time; }
+    void advance(std::chrono::nanoseconds time) noexcept { now_ = now_.load() + time; }
+
+private:
+    std::atomic<std::chrono::nanoseconds> now_{std::chrono::nanoseconds{0}};
+};
+
+class RecordingControl final : public VmControl {
+public:
+    void end(EndCause cause) noexcept override {
+        const std::lock_guard lock{mutex_};
+        if (!first_) first_ = cause;
+        changed_.notify_all();
+    }
+    [[nodiscard]] std::optional<EndCause> cause() const {
+        const std::lock_guard lock{mutex_};
+        return first_;
+    }
+    [[nodiscard]] bool wait() {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, kPatience, [this] { return first_.has_value(); });
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<EndCause> first_;
+};
+
+/// A log that says nothing.
+[[nodiscard]] inline std::vector<LogRule> silence() {
+    return {{{Severity::Fatal, Severity::Internal, Severity::Error, Severity::Warn, Severity::Info, Severity::Debug,
+              Severity::Verbose},
+             LogDestination::None}};
+}
+
+/// `vdev type` with options as the parser would make it.
+class FakeSpec {
+public:
+    explicit FakeSpec(const VdevSyntax& syntax) { spec_.syntax = &syntax; }
+
+    FakeSpec& with(std::string_view option, ArgValue value, Location where = {}) {
+        spec_.options.push_back({.spec = &named(option), .where = where, .value = std::move(value)});
+        return *this;
+    }
+    [[nodiscard]] const VdevSpec& get() const { return spec_; }
+
+private:
+    [[nodiscard]] const OptionSpec& named(std::string_view option) {
+        for (const OptionSpec& candidate : spec_.syntax->options) {
+            if (candidate.name == option) return candidate;
+        }
+        return own_.emplace_back(OptionSpec{.name = option});
+    }
+    VdevSpec spec_;
+    std::deque<OptionSpec> own_;
+};
+
+/// Maps every vdev at kBase of the space that it asks for.
+class FakeContext final : public VdevContext {
+public:
+    static constexpr std::uint64_t kBase = 0x1000;
+
+    void map(GuestLocation::Space space, std::uint64_t size, IoDevice& registers) override {
+        bus_ = space == GuestLocation::Space::Io ? &buses.pio : &buses.mmio;
+        const auto range = Range::make(kBase, size);
+        if (!range || bus_->attach(*range, registers, "vdev under test")) throw std::logic_error{"map"};
+        window = size;
+    }
+    IrqLine& irq() override { return line; }
+    void provide(InterruptController& controller) override { provided = &controller; }
+    std::unique_ptr<CharPort> char_port() override { return std::make_unique<FakeCharPort>(host); }
+    MsiRouter& msi() override { return router; }
+    EventLoop& loop() override {
+        if (!loop_) loop_ = std::make_unique<EventLoop>("test loop");
+        return *loop_;
+    }
+    Log& log() override { return log_; }
+    const Clock& clock() override { return real_time ? static_cast<const Clock&>(host_clock_) : fake_clock; }
+    VmControl& control() override { return ended; }
+
+    /// As the guest sees the vdev; `width` is 1 to 8.
+    [[nodiscard]] std::uint64_t read(std::uint64_t offset, unsigned width = 1) const {
+        std::array<std::byte, 8> data{};
+        if (!bus_->read(kBase + offset, std::span{data}.first(width))) throw std::logic_error{"nobody there"};
+        std::uint64_t value = 0;
+        for (unsigned i = 0; i < width; ++i) value |= std::to_integer<std::uint64_t>(data[i]) << (8 * i);
+        return value;
+    }
+    void write(std::uint64_t offset, std::uint64_t value, unsigned width = 1) const {
+        std::array<std::byte, 8> data{};
+        for (unsigned i = 0; i < width; ++i) data[i] = static_cast<std::byte>(value >> (8 * i));
+        if (!bus_->write(kBase + offset, std::span{data}.first(width))) throw std::logic_error{"nobody there"};
+    }
+
+    Buses buses;
+    std::uint64_t window = 0;
+    RecordingIrq line;
+    InterruptController* provided = nullptr;
+    FakeHostEnd host;
+    FakeMsiRouter router;
+    FakeClock fake_clock;
+    bool real_time = false;  ///< clock() is the host's
+    RecordingControl ended;
+
+private:
+    Bus* bus_ = nullptr;
+    HostClock host_clock_;
+    Log log_{"test", silence()};
+    std::unique_ptr<EventLoop> loop_;
+};
+
+}  // namespace qvm::test
