@@ -100,19 +100,19 @@ std::vector<Field> split(std::string_view text, char separator) {
 }
 
 Parsed<std::uint64_t> number_in(const Field& field) {
-    const auto value = parse_number(field.text);
+    auto value = parse_number(field.text);
     if (value) return value;
     return shifted(value.error(), field.offset, field.text.size());
 }
 
 Parsed<std::uint64_t> size_in(const Field& field) {
-    const auto value = parse_size(field.text);
+    auto value = parse_size(field.text);
     if (value) return value;
     return shifted(value.error(), field.offset, field.text.size());
 }
 
 Parsed<std::uint64_t> number_up_to(const Field& field, std::uint64_t last, std::string_view what) {
-    const auto value = number_in(field);
+    auto value = number_in(field);
     if (!value || *value <= last) return value;
     return ValueError{fmt::format("{} {} is out of range", what, quoted(field.text)),
                       fmt::format("it may be 0 to {}", last), field.offset, field.text.size()};

@@ -168,9 +168,9 @@ const OptionSpec* Parser::vdev_option_of_any_type(std::string_view name) const n
 /// The options that `name` may follow.
 std::vector<std::string_view> Parser::owners(std::string_view name) const {
     std::vector<std::string_view> out;
-    if (find_option(cpu_options(), name) != nullptr) out.push_back("cpu");
-    if (vdev_option_of_any_type(name) != nullptr) out.push_back("vdev");
-    if (find_option(reserve_options(), name) != nullptr) out.push_back("reserve");
+    if (find_option(cpu_options(), name) != nullptr) out.emplace_back("cpu");
+    if (vdev_option_of_any_type(name) != nullptr) out.emplace_back("vdev");
+    if (find_option(reserve_options(), name) != nullptr) out.emplace_back("reserve");
     return out;
 }
 

@@ -221,6 +221,7 @@ Parsed<std::vector<Severity>> parse_severities(std::string_view text) {
                                         [&field](const SeverityName& each) { return each.name == field.text; });
         if (found == kSeverities.end()) {
             std::vector<std::string_view> names;
+            names.reserve(kSeverities.size());
             for (const SeverityName& each : kSeverities) names.push_back(each.name);
             return ValueError{fmt::format("unknown severity {}", quoted(field.text)), suggest(field.text, names),
                               field.offset, field.text.size()};

@@ -12,7 +12,7 @@ const OptionValue* VdevSpec::find(std::string_view option) const noexcept {
 }
 
 std::string_view VdevSpec::name() const noexcept {
-    const std::string* found = get<std::string>("name");
+    const auto* found = get<std::string>("name");
     return found ? std::string_view{*found} : std::string_view{};
 }
 
