@@ -14,10 +14,11 @@ class EndLatch final : public VmControl {
 public:
     void end(EndCause cause) noexcept override {
         int none = kNone;
-        if (cause_.compare_exchange_strong(none, static_cast<int>(cause))) ended_.signal();
+        ended_.store(true, std::memory_order_relaxed);
+        if (cause_.compare_exchange_strong(none, static_cast<int>(cause))) wake_.signal();
     }
     /// Readable once there is a cause.
-    [[nodiscard]] int fd() const noexcept { return ended_.fd(); }
+    [[nodiscard]] int fd() const noexcept { return wake_.fd(); }
     [[nodiscard]] std::optional<EndCause> cause() const noexcept {
         const int cause = cause_.load();
         if (cause == kNone) return std::nullopt;
@@ -27,7 +28,7 @@ public:
 private:
     static constexpr int kNone = -1;
     std::atomic<int> cause_{kNone};
-    EventFd ended_;
+    EventFd wake_;
 };
 
 }  // namespace qvm

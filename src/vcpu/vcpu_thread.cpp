@@ -23,7 +23,8 @@ VcpuThread::VcpuThread(unsigned number, std::unique_ptr<Vcpu> vcpu, const CpuSpe
     : world_{world}, vcpu_{std::move(vcpu)} {
     std::promise<void> placed;
     auto done = placed.get_future();
-    thread_ = std::thread{[this, number, &cpu, ready = std::move(placed)]() mutable { main(number, cpu, std::move(ready)); }};
+    thread_ =
+        std::thread{[this, number, &cpu, ready = std::move(placed)]() mutable { main(number, cpu, std::move(ready)); }};
     try {
         done.get();
     } catch (...) {
@@ -60,7 +61,7 @@ void VcpuThread::main(unsigned number, const CpuSpec& cpu, std::promise<void> pl
 }
 
 void VcpuThread::run() {
-    while (gate_.load(std::memory_order_relaxed) == Gate::Open) {
+    while (gate_.load(std::memory_order_relaxed) == Gate::Open && !world_.control.ended()) {
         const Exit exit = vcpu_->run();
         const Next next = dispatch(exit, world_.buses, world_.arch);
         if (next != Next::Run) return finish(next, exit);

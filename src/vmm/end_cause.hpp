@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+
 namespace qvm {
 
 /// Why a VM ended. main() turns it into the exit code.
@@ -21,6 +23,12 @@ class VmControl {
 public:
     virtual ~VmControl() = default;
     virtual void end(EndCause cause) noexcept = 0;
+    /// Somebody has asked for it. vCPUs look at this after each exit, so that the one that wrote the power-off register
+    /// executes nothing behind that write.
+    [[nodiscard]] bool ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
+
+protected:
+    std::atomic<bool> ended_{false};
 };
 
 }  // namespace qvm

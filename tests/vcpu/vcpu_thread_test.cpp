@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
@@ -15,8 +16,12 @@ using namespace qvm;
 namespace {
 
 struct Control final : VmControl {
-    void end(EndCause cause) noexcept override { ended.set_value(cause); }
-    std::promise<EndCause> ended;
+    void end(EndCause cause) noexcept override {
+        ended_ = true;
+        if (!told.exchange(true)) first.set_value(cause);
+    }
+    std::atomic<bool> told{false};
+    std::promise<EndCause> first;
 };
 
 struct Board final : ArchExits {
@@ -62,7 +67,7 @@ TEST_CASE("a vCPU thread stops from every state") {
     SECTION("after it told of the guest's end") {
         const auto thread = f.make({SystemPowerOff{}});
         thread->release();
-        CHECK(f.control.ended.get_future().get() == EndCause::PowerOff);
+        CHECK(f.control.first.get_future().get() == EndCause::PowerOff);
     }
 }
 
@@ -74,7 +79,24 @@ TEST_CASE("the exits that end a VM reach its control with their cause") {
                                                                {Stuck{"test", 1}, EndCause::Unexpected}}));
     const auto thread = f.make({Resume{}, exit});
     thread->release();
-    CHECK(f.control.ended.get_future().get() == cause);
+    CHECK(f.control.first.get_future().get() == cause);
+}
+
+TEST_CASE("nothing runs behind the exit that ended the VM") {
+    struct PowerSwitch final : IoDevice {
+        explicit PowerSwitch(VmControl& c) : control{c} {}
+        void read(std::uint64_t, std::span<std::byte>) noexcept override {}
+        void write(std::uint64_t, std::span<const std::byte>) noexcept override { control.end(EndCause::PowerOff); }
+        VmControl& control;
+    };
+    Fixture f;
+    PowerSwitch power{f.control};
+    REQUIRE_FALSE(f.buses.pio.attach(Range::make(0x604, 2).value(), power, "power"));
+    const std::array<std::byte, 2> data{};
+    const auto thread = f.make({PortOut{Port{0x604}, 2, data}, EndOfInterrupt{1}});
+    thread->release();
+    CHECK(f.control.first.get_future().get() == EndCause::PowerOff);
+    CHECK(f.board.count == 0);
 }
 
 TEST_CASE("a host CPU that does not exist is refused at its place, and nothing runs") {
