@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a case file imports: `case`, `check`, `skip`, and the Lab that a case is given."""
+import itertools
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from .images import Images
+from .l1 import L1
+from .vm import Failed, Vm
+
+DEFAULT_LIMIT = 120.0  # seconds; several times what a boot takes on a quiet machine
+
+
+class Skipped(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    function: Callable
+    arguments: dict
+    limit: float
+
+    @property
+    def directory_name(self) -> str:
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-")
+
+
+REGISTRY: list[Case] = []
+
+
+def case(limit: float = DEFAULT_LIMIT, **choices):
+    """Registers a function as one case for each combination of the choices."""
+
+    def register(function):
+        module = function.__module__.rpartition(".")[2]
+        for values in itertools.product(*choices.values()):
+            label = f"[{'-'.join(map(str, values))}]" if values else ""
+            name = f"{module}.{function.__name__}{label}"
+            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit))
+        return function
+
+    return register
+
+
+def check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Failed(otherwise)
+
+
+def skip(reason: str) -> None:
+    raise Skipped(reason)
+
+
+class Lab:
+    """A case's view of the lab: guests to describe, and qvm to start in the L1."""
+
+    def __init__(self, l1: L1, images: Images, qvm: Path, directory: Path, limit: float):
+        self._l1 = l1
+        self.images = images
+        self._qvm = qvm
+        self._deadline = time.monotonic() + limit
+        self.directory = directory
+        self.vms: list[Vm] = []
+
+    def guest(
+        self,
+        task: str,
+        kernel: str = "std",
+        form: str = "vmlinux",
+        cpus: int = 1,
+        cmdline: str = "quiet",
+        vdevs: str = "vdev ser8250\n  hostdev -",
+    ) -> str:
+        """The smallest configuration of a Linux guest that does the task (see guest-init)."""
+        return (
+            "ram 256M\n"
+            + "cpu\n" * cpus
+            + f"load {self.images.kernels[kernel].image(form)}\n"
+            + f"initrd load {self.images.guest_initrd[kernel]}\n"
+            + f'cmdline "console=ttyS0 panic=-1 {cmdline} lab.do={task}"\n'
+            + vdevs
+            + "\n"
+        )
+
+    def start(self, configuration: str, tty: bool = False) -> Vm:
+        """Starts qvm in the L1, with the case's own directory as the current one."""
+        (self.directory / "guest.qvmconf").write_text(configuration)
+        return self.run_qvm("-f", "guest.qvmconf", tty=tty)
+
+    def provide(self, name: str, source: Path) -> None:
+        """Puts a file into the case's directory."""
+        (self.directory / name).symlink_to(source)
+
+    def run_qvm(self, *arguments: str, tty: bool = False) -> Vm:
+        vm = Vm(self._l1, [str(self._qvm), *arguments], self.directory, self._deadline, tty)
+        self.vms.append(vm)
+        return vm
