@@ -8,6 +8,8 @@ template <typename... Handlers>
 struct Overload : Handlers... {
     using Handlers::operator()...;
 };
+template <typename... Handlers>
+Overload(Handlers...) -> Overload<Handlers...>;  // clang 14 does not deduce it by itself
 
 }  // namespace
 

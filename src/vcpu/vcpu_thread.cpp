@@ -77,7 +77,9 @@ void VcpuThread::finish(Next next, const Exit& exit) {
         case Next::Reset:
             return world_.control.end(EndCause::Reset);
         case Next::TripleFault:
-            world_.log.error("the guest caused a triple fault\n" + vcpu_->state());
+            // AMD processors have reset the vCPU by now, so what is left of its state may be that of a reset.
+            world_.log.error("the guest caused a triple fault; what the processor left of its state:\n" +
+                             vcpu_->state());
             return world_.control.end(EndCause::TripleFault);
         case Next::Stuck: {
             const auto& stuck = std::get<Stuck>(exit);
