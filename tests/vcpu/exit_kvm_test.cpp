@@ -83,9 +83,9 @@ TEST_CASE("firmware calls for power-off and reset are told apart") {
 }
 
 TEST_CASE("exits that only tell let the vCPU go on") {
-    for (const unsigned reason :
+    for (const int reason :
          {KVM_EXIT_INTR, KVM_EXIT_HLT, KVM_EXIT_NMI, KVM_EXIT_IRQ_WINDOW_OPEN, KVM_EXIT_SET_TPR, KVM_EXIT_TPR_ACCESS}) {
-        Shared shared{reason};
+        Shared shared{static_cast<unsigned>(reason)};
         CHECK(std::holds_alternative<Resume>(decode(shared.run())));
     }
 }
