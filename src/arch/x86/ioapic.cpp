@@ -153,14 +153,14 @@ std::uint32_t Ioapic::read_indirect() const noexcept {
         default:
             break;
     }
-    constexpr unsigned kFirst = static_cast<unsigned>(IndirectReg::RedirectionTable);
+    constexpr auto kFirst = static_cast<unsigned>(IndirectReg::RedirectionTable);
     if (select_ < kFirst || (select_ - kFirst) / 2 >= entries_.size()) return 0;
     const std::uint64_t bits = entries_[(select_ - kFirst) / 2].bits;
     return static_cast<std::uint32_t>((select_ & 1) != 0 ? bits >> 32 : bits);
 }
 
 void Ioapic::write_indirect(std::uint32_t value) noexcept {
-    constexpr unsigned kFirst = static_cast<unsigned>(IndirectReg::RedirectionTable);
+    constexpr auto kFirst = static_cast<unsigned>(IndirectReg::RedirectionTable);
     if (static_cast<IndirectReg>(select_) == IndirectReg::Id) id_ = value & kIdMask;
     if (select_ < kFirst || (select_ - kFirst) / 2 >= entries_.size()) return;
     write_entry(entries_[(select_ - kFirst) / 2], (select_ & 1) != 0, value);

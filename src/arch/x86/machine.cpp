@@ -32,7 +32,7 @@ constexpr std::array kRequired{
     KvmCapability{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR"},
 };
 /// Inputs whose end of interrupt the kernel reports: those of ten IOAPICs.
-constexpr std::uint64_t kEoiReported = 10 * Ioapic::kPins;
+constexpr std::uint64_t kEoiReported = 10ULL * Ioapic::kPins;
 
 struct LegacyPlace {
     std::string_view type;

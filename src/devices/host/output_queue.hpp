@@ -22,7 +22,7 @@ namespace qvm {
 /// A vdev's output on its way to the host: put by vCPUs, written by the loop's thread.
 class OutputQueue {
 public:
-    static constexpr std::size_t kCapacity = 64 * 1024;
+    static constexpr std::size_t kCapacity = std::size_t{64} * 1024;
     /// How long destruction waits for a slow reader.
     static constexpr std::chrono::milliseconds kFlushTime{1000};
 

@@ -97,6 +97,17 @@ class Lab:
         (self.directory / name).symlink_to(source)
 
     def run_qvm(self, *arguments: str, tty: bool = False) -> Vm:
-        vm = Vm(self._l1, [str(self._qvm), *arguments], self.directory, self._deadline, tty)
+        return self.run(str(self._qvm), *arguments, tty=tty)
+
+    def has_beside_qvm(self, program: str) -> bool:
+        return (self._qvm.parent / program).exists()
+
+    def run_beside_qvm(self, program: str) -> Vm:
+        """Another program of the same build."""
+        # The machine's own /tmp is slow to reach from the L1, and not writable.
+        return self.run("/usr/bin/env", "TMPDIR=/dev/shm", str(self._qvm.parent / program))
+
+    def run(self, *argv: str, tty: bool = False) -> Vm:
+        vm = Vm(self._l1, list(argv), self.directory, self._deadline, tty)
         self.vms.append(vm)
         return vm
