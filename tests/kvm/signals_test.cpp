@@ -76,6 +76,18 @@ TEST_CASE("SIGTERM, then SIGINT, ends the VM at once") {
     CHECK(ended.ending == kForced);
 }
 
+TEST_CASE("SIGUSR1 tells the VM's state and SIGUSR2 that there is no place for a dump, and the guest goes on") {
+    const TempDir dir;
+    Child qvm{qvm_command(dir, text_for("spin"))};
+    qvm.wait_for("spinning\n");
+    qvm.signal(SIGUSR1);
+    qvm.wait_for_error("1 vCPUs; accesses that no device claimed: ");
+    qvm.signal(SIGUSR2);
+    qvm.wait_for_error("no dump is written");
+    qvm.signal(SIGQUIT);
+    CHECK(outcome(qvm).ending == kForced);
+}
+
 TEST_CASE("SIGQUIT ends the VM at once, whatever the guest does") {
     const auto* const guest = GENERATE("spin", "hlt_forever", "hlt_irq", "power_button");
     const auto* const ready = std::string_view{guest} == "spin"          ? "spinning\n"
