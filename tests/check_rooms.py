@@ -4,6 +4,7 @@
 be seen, that no source branches on an ISA, and that every file says its licence."""
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,9 +21,13 @@ NO_SPDX = {"LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitigno
 
 
 def tracked_files():
-    listing = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                             capture_output=True, text=True).stdout
-    return [name for name in listing.splitlines() if (ROOT / name).is_file()]
+    """All that is or could be committed; in a tree without git, all but what builds leave."""
+    listing = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"],
+                             cwd=ROOT, capture_output=True, text=True) if shutil.which("git") else None
+    if listing and listing.returncode == 0:
+        return [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    names = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+    return [str(name) for name in names if name.parts[0] not in {"build", ".git"} and "__pycache__" not in name.parts]
 
 
 def room_of(path):
