@@ -39,7 +39,8 @@ struct Arguments {
 };
 
 Arguments parse_arguments(int argc, char** argv) {
-    CLI::App app{"Runs one virtual machine, described in the configuration language of QNX's qvm, on Linux KVM.", "qvm"};
+    CLI::App app{"Runs one virtual machine, described in the configuration language of QNX's qvm, on Linux KVM.",
+                 "qvm"};
     std::vector<std::string> files;
     std::vector<std::string> words;
     const CLI::Option* const file =
