@@ -42,6 +42,7 @@ Next dispatch(const Exit& exit, const Buses& buses, ArchExits& arch) noexcept {
                           [](const TripleFault&) { return Next::TripleFault; },
                           [](const SystemPowerOff&) { return Next::PowerOff; },
                           [](const SystemReset&) { return Next::Reset; },
+                          [](const RunFailed&) { return Next::HostError; },
                           [](const Stuck&) { return Next::Stuck; },
                       },
                       exit);

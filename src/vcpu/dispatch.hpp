@@ -9,7 +9,7 @@
 namespace qvm {
 
 /// What a vCPU does after an exit.
-enum class Next : std::uint8_t { Run, PowerOff, Reset, TripleFault, Stuck };
+enum class Next : std::uint8_t { Run, PowerOff, Reset, TripleFault, HostError, Stuck };
 
 /// The board's part in exits. Called on vCPU threads.
 class ArchExits {

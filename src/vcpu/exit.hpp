@@ -42,6 +42,10 @@ struct TripleFault {};
 /// The guest's firmware interface asked for an end (arm64 PSCI).
 struct SystemPowerOff {};
 struct SystemReset {};
+/// KVM_RUN itself failed, with this errno value: the host could not give what the guest needed.
+struct RunFailed {
+    int error;
+};
 /// What this monitor cannot go on from. `code` is the kernel's number that goes with the reason.
 struct Stuck {
     std::string_view reason;
@@ -49,6 +53,6 @@ struct Stuck {
 };
 
 using Exit = std::variant<PortIn, PortOut, MmioRead, MmioWrite, EndOfInterrupt, Resume, TripleFault, SystemPowerOff,
-                          SystemReset, Stuck>;
+                          SystemReset, RunFailed, Stuck>;
 
 }  // namespace qvm

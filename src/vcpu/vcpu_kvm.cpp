@@ -12,7 +12,7 @@ Exit KvmVcpu::run() noexcept {
     const int error = fd_.run();
     if (error == 0) return decode(fd_.shared());
     if (error == EINTR || error == EAGAIN) return Resume{};
-    return Stuck{"KVM_RUN failed with errno", static_cast<std::uint64_t>(error)};
+    return RunFailed{error};
 }
 
 // The kernel looks at immediate_exit when KVM_RUN begins; together with a signal to the thread this leaves no moment

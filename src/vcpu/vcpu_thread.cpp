@@ -81,6 +81,10 @@ void VcpuThread::finish(Next next, const Exit& exit) {
             world_.log.error("the guest caused a triple fault; what the processor left of its state:\n" +
                              vcpu_->state());
             return world_.control.end(EndCause::TripleFault);
+        case Next::HostError:
+            world_.log.write(Severity::Fatal,
+                             errno_text("KVM_RUN", std::get<RunFailed>(exit).error) + '\n' + vcpu_->state());
+            return world_.control.end(EndCause::HostError);
         case Next::Stuck: {
             const auto& stuck = std::get<Stuck>(exit);
             world_.log.write(Severity::Fatal, fmt::format("vCPU cannot go on: {} ({:#x})\n{}", stuck.reason, stuck.code,

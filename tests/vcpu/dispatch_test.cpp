@@ -3,6 +3,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <string>
 
 using namespace qvm;
@@ -80,5 +81,6 @@ TEST_CASE("exits that end a VM say how") {
     CHECK(world.judge(TripleFault{}) == Next::TripleFault);
     CHECK(world.judge(SystemPowerOff{}) == Next::PowerOff);
     CHECK(world.judge(SystemReset{}) == Next::Reset);
+    CHECK(world.judge(RunFailed{EFAULT}) == Next::HostError);
     CHECK(world.judge(Stuck{"why", 1}) == Next::Stuck);
 }

@@ -76,6 +76,7 @@ TEST_CASE("the exits that end a VM reach its control with their cause") {
     const auto [exit, cause] = GENERATE(table<Exit, EndCause>({{SystemPowerOff{}, EndCause::PowerOff},
                                                                {SystemReset{}, EndCause::Reset},
                                                                {TripleFault{}, EndCause::TripleFault},
+                                                               {RunFailed{14}, EndCause::HostError},
                                                                {Stuck{"test", 1}, EndCause::Unexpected}}));
     const auto thread = f.make({Resume{}, exit});
     thread->release();
