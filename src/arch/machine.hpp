@@ -65,8 +65,9 @@ public:
 class BoardPlan {
 public:
     virtual ~BoardPlan() = default;
-    /// The board, with its fixed devices on the buses and no KVM yet. `memory` has been filled from the same
-    /// configuration. The plan must outlive the call of boot().
+    /// The board, with its fixed devices on the buses, its fixed interrupt lines taken and no KVM yet. `memory` may
+    /// still be empty; by the time of boot() it is filled from the same configuration. The plan must outlive the call
+    /// of boot().
     [[nodiscard]] virtual std::unique_ptr<Machine> build(const BoardServices& services) = 0;
 };
 

@@ -84,6 +84,7 @@ public:
     X86Machine(const VmConfig& config, const BootPlan& plan, const BoardServices& services)
         : config_{config}, plan_{plan}, services_{services}, router_{services.log} {
         attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
+        services_.irqs.keep(kSciGsi, "ACPI's SCI");
         if (!declares_ioapic()) add_implicit_ioapic();
     }
 
@@ -126,11 +127,7 @@ private:
         services_.irqs.add("ioapic", *implicit_ioapic_, {});
     }
 
-    void connect_sci() {
-        const Location where = services_.irqs.controllers().front().where;
-        const auto claim = services_.irqs.claim_fixed(kSciGsi, where, "ACPI's SCI");
-        sci_.connect(claim.chip->line(claim.line));
-    }
+    void connect_sci() { sci_.connect(services_.irqs.controllers().front().chip->line(kSciGsi)); }
 
     [[nodiscard]] AcpiBoard describe(std::span<const PlacedVdev> vdevs) const {
         AcpiBoard board{.cpus = static_cast<unsigned>(config_.cpus.size())};
