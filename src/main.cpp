@@ -158,10 +158,10 @@ int run(const Arguments& arguments) {
     ConfigReader reader{report.sources, report.diagnostics};
     reader.add_argv(arguments.words);
     const auto config = reader.finish(catalog);
-    const auto plan = config ? plan_board(*config, report.diagnostics) : nullptr;
-    if (!plan || report.diagnostics.has_errors()) return kExitConfig;
-
-    if (arguments.check || arguments.print_map) {
+    if (!config) return kExitConfig;
+    const auto plan = plan_board(*config, report.diagnostics);
+    // With errors the rest of a check follows in any case: all of them are told in one run.
+    if (arguments.check || arguments.print_map || report.diagnostics.has_errors()) {
         const auto map = check_vm(*config, catalog, *plan, report.diagnostics);
         report.print();
         return map ? show_checked(arguments, *map) : kExitConfig;

@@ -74,8 +74,9 @@ public:
 /// Vdev types that only this board has.
 [[nodiscard]] std::span<const VdevType* const> board_vdev_types() noexcept;
 
-/// Judges all of the configuration that depends on the board; null if that found errors. Reads files; starts nothing.
-/// `config` must outlive the plan.
+/// Judges all of the configuration that depends on the board. Reads files; starts nothing. A plan that found errors
+/// still builds a machine to place vdevs on, so that their errors can be told in the same run, but not one to boot.
+/// `config` must outlive the plan, which is never null.
 [[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics);
 
 }  // namespace qvm

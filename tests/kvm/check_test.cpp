@@ -92,6 +92,22 @@ TEST_CASE("--check judges the images") {
     CHECK(ended.complains("test.qvmconf:3:6: error: "));
 }
 
+TEST_CASE("errors of images and of places are told in one run, with --check and without, and no host end is opened") {
+    const TempDir dir;
+    const auto made = dir.path("made");
+    const std::string text =
+        config_text({.kernel = "/no/such/kernel"}) + "vdev ser8250 loc io:0x2f8 intr ioapic:4 hostdev " + made + "\n";
+    for (const auto& more : {std::vector<std::string>{}, std::vector<std::string>{"--check"}}) {
+        const auto ended = run_with(dir, text, more);
+        CAPTURE(ended.out, ended.err);
+        CHECK(ended.ending == kConfigError);
+        CHECK(ended.out.empty());
+        CHECK(ended.complains("test.qvmconf:3:6: error: "));
+        CHECK(ended.complains("test.qvmconf:7:32: error: "));
+    }
+    CHECK_FALSE(exists(made));
+}
+
 TEST_CASE("--check finds two vdevs in one place") {
     check_bad("vdev ser8250 loc io:0x3fc intr ioapic:3\n", "7:18", "overlaps vdev ser8250 at 0x3f8");
 }
