@@ -7,8 +7,13 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "config/diagnostics_json.hpp"
+#include "config/help.hpp"
+#include "config/language.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
 
@@ -26,37 +31,63 @@ file; -f FILE is the same as @FILE. All of them together, in order, are one conf
 
 Write -- before the first word if one begins with a dash.
 
+What there is, each without a configuration:
+
+  qvm vdev '?'               the types of vdev
+  qvm --help-vdev ser8250    the options of one
+  qvm set '?'                the variables of set
+
+--check and --print=map judge the images and the place of every vdev, too. They open no host end, make no file
+and print to stdout if all is well.
+
 Signals: SIGTERM and SIGINT press the guest's power button, a second one ends the VM at once; SIGQUIT ends it
 at once; SIGUSR1 logs its status. On a terminal, Ctrl-A x ends the VM at once.
 
-Exit status: 0 the guest ended itself (power-off or reset), 3 forced end, 7 a vCPU could not go on, 64 the host
-cannot give what the VM needs, 65 the configuration is wrong, 96 the host failed later.)";
+Exit status: 0 the guest ended itself (power-off or reset) or the check found no error, 3 forced end, 7 a vCPU
+could not go on, 64 the host cannot give what the VM needs, 65 the configuration is wrong, 96 the host failed
+later.)";
 
-/// The command line as words, in the order they were given.
+/// The command line, in the order it was given where that matters.
 struct Arguments {
-    std::vector<std::string> words;
-    std::optional<int> exit_now;  ///< help or version was printed, or the usage was wrong
+    std::vector<std::string> words{};
+    bool check = false;
+    bool print_map = false;
+    bool json = false;
+    std::string help_vdev{};
+    std::optional<int> exit_now{};  ///< help or version was printed, or the usage was wrong
 };
 
 Arguments parse_arguments(int argc, char** argv) {
     CLI::App app{"Runs one virtual machine, described in the configuration language of QNX's qvm, on Linux KVM.",
                  "qvm"};
+    Arguments arguments;
     std::vector<std::string> files;
     std::vector<std::string> words;
+    std::string print;
+    std::string format;
     const CLI::Option* const file =
         app.add_option("-f,--file", files, "Read this configuration file")->type_name("FILE")->allow_extra_args(false);
     const CLI::Option* const word = app.add_option("word", words, "Configuration words, or @FILE")->type_name("");
+    app.add_flag("-t,--check", arguments.check, "Judge the configuration and start nothing; needs no KVM");
+    app.add_option("--print", print, "Check, then print the guest's memory, ports and interrupt lines")
+        ->type_name("map")
+        ->check(CLI::IsMember({"map"}).description(""));
+    app.add_option("--diagnostics", format, "Form of errors and warnings on stderr; json: one array")
+        ->type_name("text|json")
+        ->check(CLI::IsMember({"text", "json"}).description(""));
+    app.add_option("--help-vdev", arguments.help_vdev, "List the options of a vdev type")->type_name("NAME");
     app.set_version_flag("--version", "qvm " QVM_VERSION);
     app.footer(kFooter);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {
-        return {{}, app.exit(success)};
+        return {.exit_now = app.exit(success)};
     } catch (const CLI::ParseError& error) {
         app.exit(error);
-        return {{}, kExitConfig};
+        return {.exit_now = kExitConfig};
     }
-    Arguments arguments;
+    arguments.print_map = !print.empty();
+    arguments.json = format == "json";
     auto next_file = files.begin();
     auto next_word = words.begin();
     for (const CLI::Option* option : app.parse_order()) {
@@ -66,27 +97,82 @@ Arguments parse_arguments(int argc, char** argv) {
     return arguments;
 }
 
-void print(const Diagnostics& diagnostics, const Sources& sources) {
-    fmt::print(stderr, "{}", diagnostics.render(sources));
+int help_on_vdev(const std::string& name) {
+    const Catalog catalog = make_catalog();
+    const std::string_view bare = bare_vdev_type(name);
+    if (const VdevType* const type = catalog.find(bare)) {
+        fmt::print("{}", help_on_vdev(type->syntax));
+        return 0;
+    }
+    std::vector<std::string_view> types;
+    for (const VdevSyntax* type : catalog.types()) types.push_back(type->type);
+    const std::string hint = did_you_mean(bare, types);
+    fmt::print(stderr, "qvm: error: there is no vdev {}\n  hint: {}\n", qvm::quoted(name),
+               hint.empty() ? "'qvm vdev ?' lists those that there are" : hint);
+    return kExitConfig;
 }
 
-int run(const std::vector<std::string>& words) {
+/// Answers `vdev ?` and `set ?`, whatever stands before them. False if nothing was asked.
+bool answer(const std::vector<std::string>& words) {
+    if (words.size() < 2 || words.back() != "?") return false;
+    const std::string& about = words[words.size() - 2];
+    if (about == "vdev") fmt::print("{}", help_on_vdevs(make_catalog().types()));
+    if (about == "set") fmt::print("{}", help_on_variables(variables()));
+    return about == "vdev" || about == "set";
+}
+
+/// All that is to be said about the configuration, said once: when it is complete or something else goes wrong.
+class Report {
+public:
+    explicit Report(bool json) : json_{json} {}
+    ~Report() { print(); }
+    Report(const Report&) = delete;
+    Report& operator=(const Report&) = delete;
+
+    void print() {
+        if (std::exchange(printed_, true)) return;
+        std::fputs((json_ ? to_json(diagnostics, sources) : diagnostics.render(sources)).c_str(), stderr);
+    }
+
     Sources sources;
     Diagnostics diagnostics;
-    const Catalog catalog = make_catalog();
-    ConfigReader reader{sources, diagnostics};
-    reader.add_argv(words);
-    const auto config = reader.finish(catalog);
-    const auto plan = config ? plan_board(*config, diagnostics) : nullptr;
-    print(diagnostics, sources);
-    if (!plan || diagnostics.has_errors()) return kExitConfig;
 
-    Diagnostics late;
-    const auto cause = run_vm(*config, catalog, *plan, late);
-    print(late, sources);
-    if (!cause) return kExitConfig;
-    if (worth_an_alarm(*cause)) fmt::print(stderr, "qvm: {}\n", describe(*cause));
-    return exit_code(*cause);
+private:
+    bool json_;
+    bool printed_ = false;
+};
+
+int show_checked(const Arguments& arguments, const GuestMap& map) {
+    const bool one_file = arguments.words.size() == 1 && arguments.words.front().starts_with('@');
+    if (arguments.print_map)
+        fmt::print("{}", format_guest_map(map));
+    else if (one_file)
+        fmt::print("{}: ok\n", arguments.words.front().substr(1));
+    else
+        fmt::print("configuration ok\n");
+    return 0;
+}
+
+int run(const Arguments& arguments) {
+    const Catalog catalog = make_catalog();
+    Report report{arguments.json};
+    ConfigReader reader{report.sources, report.diagnostics};
+    reader.add_argv(arguments.words);
+    const auto config = reader.finish(catalog);
+    if (!config) return kExitConfig;
+    const auto plan = plan_board(*config, report.diagnostics);
+    // With errors the rest of a check follows in any case: all of them are told in one run.
+    if (arguments.check || arguments.print_map || report.diagnostics.has_errors()) {
+        const auto map = check_vm(*config, catalog, *plan, report.diagnostics);
+        report.print();
+        return map ? show_checked(arguments, *map) : kExitConfig;
+    }
+    const auto vm = build_vm(*config, catalog, *plan, report.diagnostics);
+    report.print();
+    if (!vm) return kExitConfig;
+    const EndCause cause = vm->run();
+    if (worth_an_alarm(cause)) fmt::print(stderr, "qvm: {}\n", describe(cause));
+    return exit_code(cause);
 }
 
 }  // namespace
@@ -95,11 +181,13 @@ int main(int argc, char** argv) {
     try {
         const Arguments arguments = parse_arguments(argc, argv);
         if (arguments.exit_now) return *arguments.exit_now;
+        if (!arguments.help_vdev.empty()) return help_on_vdev(arguments.help_vdev);
+        if (answer(arguments.words)) return 0;
         if (arguments.words.empty()) {
             fmt::print(stderr, "qvm: no configuration: try 'qvm -f FILE', or 'qvm --help'\n");
             return kExitConfig;
         }
-        return run(arguments.words);
+        return run(arguments);
     } catch (const std::exception& error) {
         fmt::print(stderr, "qvm: error: {}\n", error.what());
         return kExitHost;

@@ -65,16 +65,18 @@ public:
 class BoardPlan {
 public:
     virtual ~BoardPlan() = default;
-    /// The board, with its fixed devices on the buses and no KVM yet. `memory` has been filled from the same
-    /// configuration. The plan must outlive the call of boot().
+    /// The board, with its fixed devices on the buses, its fixed interrupt lines taken and no KVM yet. `memory` may
+    /// still be empty; by the time of boot() it is filled from the same configuration. The plan must outlive the call
+    /// of boot().
     [[nodiscard]] virtual std::unique_ptr<Machine> build(const BoardServices& services) = 0;
 };
 
 /// Vdev types that only this board has.
 [[nodiscard]] std::span<const VdevType* const> board_vdev_types() noexcept;
 
-/// Judges all of the configuration that depends on the board; null if that found errors. Reads files; starts nothing.
-/// `config` must outlive the plan.
+/// Judges all of the configuration that depends on the board. Reads files; starts nothing. A plan that found errors
+/// still builds a machine to place vdevs on, so that their errors can be told in the same run, but not one to boot.
+/// `config` must outlive the plan, which is never null.
 [[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics);
 
 }  // namespace qvm

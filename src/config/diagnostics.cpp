@@ -19,18 +19,6 @@ constexpr std::size_t kMaxWordShown = 60;
 /// Nobody types a longer keyword; the cost of comparing grows with the square.
 constexpr std::size_t kMaxWordCompared = 40;
 
-std::string_view kind_name(DiagnosticKind kind) noexcept {
-    switch (kind) {
-        case DiagnosticKind::Error:
-            return "error";
-        case DiagnosticKind::Warning:
-            return "warning";
-        case DiagnosticKind::Note:
-            return "note";
-    }
-    return "error";
-}
-
 constexpr bool is_continuation(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
 /// Copies the character at `at`, or a `?` for what a terminal should not see; returns how many bytes it took.
@@ -123,6 +111,18 @@ constexpr std::size_t tolerance(std::size_t length) noexcept {
 }
 
 }  // namespace
+
+std::string_view kind_name(DiagnosticKind kind) noexcept {
+    switch (kind) {
+        case DiagnosticKind::Error:
+            return "error";
+        case DiagnosticKind::Warning:
+            return "warning";
+        case DiagnosticKind::Note:
+            return "note";
+    }
+    return "error";
+}
 
 std::uint32_t Sources::add(std::string name, std::string text) {
     std::vector<std::size_t> starts{0};

@@ -45,6 +45,8 @@ private:
 };
 
 enum class DiagnosticKind : std::uint8_t { Error, Warning, Note };
+/// "error", "warning" or "note".
+[[nodiscard]] std::string_view kind_name(DiagnosticKind kind) noexcept;
 
 struct Diagnostic {
     DiagnosticKind kind;

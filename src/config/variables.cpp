@@ -17,7 +17,8 @@ constexpr std::string_view kHostGic = "the host's kernel knows its interrupt con
 
 constexpr std::array kVariables{
     VariableSpec{"counter-offset", VariableType::Number, "guest counter minus host counter", kNotYet},
-    VariableSpec{"debug", VariableType::Boolean, "include this vdev in the status output", kNotYet},
+    VariableSpec{"debug", VariableType::Boolean, "include this vdev in the status output", kNotYet,
+                 VariableContext::Vdev},
     VariableSpec{"exit-on-halt", VariableType::Boolean, "a halted vCPU gives up its host CPU", kNotYet},
     VariableSpec{"fdt-dump-file", VariableType::String, "write the guest's device tree to this file", kNotYet},
     VariableSpec{"gic-hwassist", VariableType::Boolean, "use the host's interrupt virtualization", kHostGic},
@@ -31,7 +32,8 @@ constexpr std::array kVariables{
                  kNotYet},
     VariableSpec{"posted-interrupts", VariableType::Boolean, "use posted interrupts", kNotYet},
     VariableSpec{"slog-buffer", VariableType::Address, "size of the slog buffer", "the system's log has its own"},
-    VariableSpec{"vdev-message-block-timeout", VariableType::Number, "the same for one vdev, in ms", kNoMessages},
+    VariableSpec{"vdev-message-block-timeout", VariableType::Number, "the same for one vdev, in ms", kNoMessages,
+                 VariableContext::Vdev},
     VariableSpec{"virtual-interrupts", VariableType::Boolean, "use virtual-interrupt delivery", kNotYet},
 };
 

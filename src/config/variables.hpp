@@ -18,11 +18,15 @@ enum class VariableType : std::uint8_t {
     String,    ///< the word as it stands
 };
 
+/// What a variable belongs to.
+enum class VariableContext : std::uint8_t { Global, Vdev };
+
 struct VariableSpec {
     std::string_view name;
     VariableType type;
     std::string_view help;
     std::string_view no_effect{};  ///< why setting it does nothing here; empty if it works
+    VariableContext context = VariableContext::Global;
 };
 
 [[nodiscard]] std::span<const VariableSpec> variables() noexcept;

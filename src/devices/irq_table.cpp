@@ -7,6 +7,26 @@
 
 namespace qvm {
 
+void IrqTable::add(std::string name, InterruptController& chip, Location where) {
+    if (controllers_.empty())
+        for (const auto& [line, owner] : kept_) owners_.emplace(std::pair{&chip, line}, owner);
+    controllers_.push_back({std::move(name), &chip, where});
+}
+
+void IrqTable::keep(unsigned line, const std::string& owner) {
+    kept_.emplace(line, owner);
+    if (!controllers_.empty()) owners_.emplace(std::pair{controllers_.front().chip, line}, owner);
+}
+
+std::vector<IrqTable::OwnedLine> IrqTable::owned() const {
+    std::vector<OwnedLine> all;
+    for (const Controller& controller : controllers_)
+        for (auto row = owners_.lower_bound({controller.chip, 0});
+             row != owners_.end() && row->first.first == controller.chip; ++row)
+            all.push_back({controller.name, row->first.second, row->second});
+    return all;
+}
+
 IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Location where, const std::string& owner) {
     if (line >= controller.chip->lines())
         throw ConfigError{where, fmt::format("'{}' has no line {}", controller.name, line),

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,9 +27,10 @@ public:
     };
 
     /// The controller must outlive the table's use.
-    void add(std::string name, InterruptController& chip, Location where) {
-        controllers_.push_back({std::move(name), &chip, where});
-    }
+    void add(std::string name, InterruptController& chip, Location where);
+    /// Keeps a line of the first controller, which need not be there yet, for a fixed interrupt of the board. Whoever
+    /// claims it is told that it belongs to `owner`.
+    void keep(unsigned line, const std::string& owner);
     [[nodiscard]] const std::vector<Controller>& controllers() const noexcept { return controllers_; }
 
     /// Gives the line to `owner`. Throws ConfigError at `where` if there is no such controller or line, or if somebody
@@ -37,11 +39,20 @@ public:
     /// The same for a line of the first controller: what a board's fixed interrupts use.
     Claim claim_fixed(unsigned line, Location where, const std::string& owner);
 
+    struct OwnedLine {
+        std::string_view controller;
+        unsigned line;
+        std::string_view owner;
+    };
+    /// Who has what: by controller in the order they came, then by line. Valid until the table changes.
+    [[nodiscard]] std::vector<OwnedLine> owned() const;
+
 private:
     Claim take(const Controller& controller, unsigned line, Location where, const std::string& owner);
 
     std::vector<Controller> controllers_;
     std::map<std::pair<const InterruptController*, unsigned>, std::string> owners_;
+    std::map<unsigned, std::string> kept_;  ///< of the first controller
 };
 
 }  // namespace qvm

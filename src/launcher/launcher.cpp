@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "devices/host/terminal.hpp"
-#include "launcher/assembly.hpp"
 #include "launcher/end_latch.hpp"
+#include "launcher/placed_board.hpp"
 #include "ops/signals.hpp"
 #include "vcpu/vcpu_thread.hpp"
 
@@ -17,22 +17,20 @@ namespace qvm {
 namespace {
 
 /// The VM. Member order is teardown order, last member first: the vCPU threads are joined before anything else goes.
-class RunningVm {
+class RunningVm final : public Vm {
 public:
     RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, Diagnostics& diagnostics)
-        : log_{config.system, config.loggers}, loop_{"io/main"}, terminal_{latch_} {
-        for (const MemorySpec& memory : config.memory)
-            memory_.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
-        machine_ = plan.build({memory_, buses_, irqs_, latch_, log_, clock_});
-        const AssemblyServices services{config, catalog, *machine_, buses_, irqs_, char_host_, latch_, clock_};
-        AssembledVdevs assembled = assemble(services, diagnostics);
-        vdevs_ = std::move(assembled.vdevs);
+        : log_{config.system, config.loggers}, loop_{"io/main"}, terminal_{latch_}, board_{config, catalog,
+                                                                                           plan,   char_host_,
+                                                                                           latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
-        make_vcpus(config, machine_->boot(assembled.placed));
+        for (const MemorySpec& memory : config.memory)
+            board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
+        make_vcpus(config, board_.machine->boot(board_.assembled.placed));
     }
 
-    EndCause run() {
-        vdevs_.start();
+    EndCause run() override {
+        board_.assembled.vdevs.start();
         for (auto& vcpu : vcpus_) vcpu->release();
         while (!latch_.cause()) wait();
         vcpus_.clear();
@@ -44,7 +42,7 @@ public:
 private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
-        const VcpuWorld world{buses_, *machine_, latch_, log_};
+        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_};
         for (unsigned i = 0; i < vcpus.size(); ++i)
             vcpus_.push_back(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world));
     }
@@ -63,7 +61,8 @@ private:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
                 return log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address",
-                                             vcpus_.size(), buses_.pio.unclaimed(), buses_.mmio.unclaimed()));
+                                             vcpus_.size(), board_.buses.pio.unclaimed(),
+                                             board_.buses.mmio.unclaimed()));
             case Request::Dump:
                 return log_.warn("no dump is written: the configuration names no place for one");
         }
@@ -71,7 +70,7 @@ private:
 
     void press_power_button() {
         if (std::exchange(button_pressed_, true)) return latch_.end(EndCause::Forced);
-        if (machine_->press_power_button())
+        if (board_.machine->press_power_button())
             log_.info("power button pressed; a second signal ends the VM at once");
         else
             log_.warn("power button pressed, but the guest does not listen to it; a second signal ends the VM at once");
@@ -79,16 +78,11 @@ private:
 
     Signals signals_;  // first: threads inherit the blocked signals
     EndLatch latch_;
-    HostClock clock_;
     Log log_;
     EventLoop loop_;
     Terminal terminal_;
     CharHost char_host_{loop_, log_, &terminal_};
-    GuestMemory memory_;
-    Buses buses_;
-    IrqTable irqs_;
-    std::unique_ptr<Machine> machine_;
-    VdevStack vdevs_;
+    PlacedBoard board_;
     std::vector<std::unique_ptr<VcpuThread>> vcpus_;
     bool button_pressed_ = false;
 };
@@ -97,15 +91,27 @@ private:
 
 Catalog make_catalog() { return Catalog{common_vdev_types(), board_vdev_types()}; }
 
-std::optional<EndCause> run_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
-                               Diagnostics& diagnostics) {
+std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+                             Diagnostics& diagnostics) {
     try {
-        RunningVm vm{config, catalog, plan, diagnostics};
-        if (!diagnostics.has_errors()) return vm.run();
+        auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
+        if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {
         diagnostics.error(error.where(), error.what(), error.hint());
     }
-    return std::nullopt;
+    return nullptr;
+}
+
+std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+                                 Diagnostics& diagnostics) {
+    EndLatch nobody;
+    Log silent{config.system, {{{Severity::Fatal}, LogDestination::None}}};
+    EventLoop loop{EventLoop::NeverRuns{}};
+    HostEndCheck host_ends;
+    const CharHost char_host{loop, silent, nullptr, &host_ends};
+    const PlacedBoard board{config, catalog, plan, char_host, nobody, diagnostics};
+    if (diagnostics.has_errors()) return std::nullopt;
+    return make_guest_map(config, board.buses, board.irqs);
 }
 
 int exit_code(EndCause cause) noexcept {

@@ -2,9 +2,14 @@
 // The only place that sees every room: from a configuration to a running VM to the reason of its end.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string_view>
+
 #include "arch/machine.hpp"
 #include "config/vm_config.hpp"
 #include "devices/catalog.hpp"
+#include "launcher/guest_map.hpp"
 #include "vmm/end_cause.hpp"
 
 namespace qvm {
@@ -12,11 +17,24 @@ namespace qvm {
 /// Every vdev type of this build.
 [[nodiscard]] Catalog make_catalog();
 
-/// Builds the VM and runs it to its end. If the configuration turns out to be wrong, `diagnostics` says why, nothing is
-/// returned and nothing was started; a host that cannot give what is needed is a HostError. `catalog` must be the one
-/// that `config` was parsed with. On the main thread, with no other thread around.
-[[nodiscard]] std::optional<EndCause> run_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
-                                             Diagnostics& diagnostics);
+/// Everything of a VM, ready to go.
+class Vm {
+public:
+    virtual ~Vm() = default;
+    /// Starts the guest and stays until its end. Once.
+    [[nodiscard]] virtual EndCause run() = 0;
+};
+
+/// Builds the VM. If the configuration turns out to be wrong, `diagnostics` says why and nothing is returned; a host
+/// that cannot give what is needed is a HostError. `catalog` must be the one that `config` was parsed with; both and
+/// the plan must outlive the VM. On the main thread, with no other thread around.
+[[nodiscard]] std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+                                           Diagnostics& diagnostics);
+
+/// Takes the steps of build_vm() that need neither KVM nor guest memory, and opens no host end. Nothing is returned if
+/// `diagnostics` got an error.
+[[nodiscard]] std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+                                               Diagnostics& diagnostics);
 
 /// The process's exit code for it (qvmconf specification 5.3).
 [[nodiscard]] int exit_code(EndCause cause) noexcept;

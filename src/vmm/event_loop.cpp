@@ -196,13 +196,17 @@ private:
 };
 
 EventLoop::EventLoop(const std::string& name) : impl_{std::make_unique<Impl>(name)} {}
+EventLoop::EventLoop(NeverRuns) noexcept {}
 EventLoop::~EventLoop() = default;
 
 Watch EventLoop::watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready) {
+    if (!impl_) return {};
     return Watch{*this, impl_->add(fd, events, std::move(ready))};
 }
-void EventLoop::post(std::function<void()> work) { impl_->post(std::move(work)); }
-bool EventLoop::on_loop_thread() const noexcept { return impl_->on_thread(); }
+void EventLoop::post(std::function<void()> work) {
+    if (impl_) impl_->post(std::move(work));
+}
+bool EventLoop::on_loop_thread() const noexcept { return impl_ && impl_->on_thread(); }
 void EventLoop::remove(std::uint64_t id) noexcept { impl_->remove(id); }
 
 Watch::Watch(Watch&& other) noexcept : loop_{std::exchange(other.loop_, nullptr)}, id_{other.id_} {}

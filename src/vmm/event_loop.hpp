@@ -33,6 +33,9 @@ class EventLoop {
 public:
     /// Starts the thread `name` (at most 15 characters). Throws HostError if the kernel refuses an io_uring.
     explicit EventLoop(const std::string& name);
+    struct NeverRuns {};
+    /// A loop that asks nothing of the kernel and calls nobody back, for judging what would use one.
+    explicit EventLoop(NeverRuns) noexcept;
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;

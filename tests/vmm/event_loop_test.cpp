@@ -102,3 +102,16 @@ TEST_CASE("work posted from several threads runs once each") {
     loop.post([&] { total.set_value(runs); });
     CHECK(total.get_future().get() == 400);
 }
+
+TEST_CASE("a loop that never runs takes watches and work, and calls nobody") {
+    EventLoop loop{EventLoop::NeverRuns{}};
+    EventFd event;
+    event.signal();
+    bool called = false;
+    {
+        const Watch watch = loop.watch(event.fd(), POLLIN, [&](std::uint32_t) { called = true; });
+        loop.post([&] { called = true; });
+    }
+    CHECK_FALSE(loop.on_loop_thread());
+    CHECK_FALSE(called);
+}

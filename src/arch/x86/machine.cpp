@@ -81,9 +81,11 @@ struct KernelVm {
 
 class X86Machine final : public Machine {
 public:
-    X86Machine(const VmConfig& config, const BootPlan& plan, const BoardServices& services)
+    /// Without a `plan` it cannot boot.
+    X86Machine(const VmConfig& config, const BootPlan* plan, const BoardServices& services)
         : config_{config}, plan_{plan}, services_{services}, router_{services.log} {
         attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
+        services_.irqs.keep(kSciGsi, "ACPI's SCI");
         if (!declares_ioapic()) add_implicit_ioapic();
     }
 
@@ -100,7 +102,7 @@ public:
         kernel_.emplace();
         kernel_->vm.adopt(services_.memory);
         router_.bind(kernel_->vm);
-        const BootEntry entry = install_boot(plan_, services_.memory, describe(vdevs));
+        const BootEntry entry = install_boot(*plan_, services_.memory, describe(vdevs));
         return make_vcpus(entry);
     }
 
@@ -126,11 +128,7 @@ private:
         services_.irqs.add("ioapic", *implicit_ioapic_, {});
     }
 
-    void connect_sci() {
-        const Location where = services_.irqs.controllers().front().where;
-        const auto claim = services_.irqs.claim_fixed(kSciGsi, where, "ACPI's SCI");
-        sci_.connect(claim.chip->line(claim.line));
-    }
+    void connect_sci() { sci_.connect(services_.irqs.controllers().front().chip->line(kSciGsi)); }
 
     [[nodiscard]] AcpiBoard describe(std::span<const PlacedVdev> vdevs) const {
         AcpiBoard board{.cpus = static_cast<unsigned>(config_.cpus.size())};
@@ -172,7 +170,7 @@ private:
     }
 
     const VmConfig& config_;
-    const BootPlan& plan_;
+    const BootPlan* plan_;
     BoardServices services_;
     std::optional<KernelVm> kernel_;
     KvmMsiRouter router_;
@@ -183,14 +181,14 @@ private:
 
 class X86Plan final : public BoardPlan {
 public:
-    X86Plan(const VmConfig& config, BootPlan boot) : config_{config}, boot_{std::move(boot)} {}
+    X86Plan(const VmConfig& config, std::optional<BootPlan> boot) : config_{config}, boot_{std::move(boot)} {}
     [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
-        return std::make_unique<X86Machine>(config_, boot_, services);
+        return std::make_unique<X86Machine>(config_, boot_ ? &*boot_ : nullptr, services);
     }
 
 private:
     const VmConfig& config_;
-    BootPlan boot_;
+    std::optional<BootPlan> boot_;  ///< nothing if the configuration is wrong
 };
 
 }  // namespace
@@ -199,9 +197,7 @@ private:
 std::span<const VdevType* const> board_vdev_types() noexcept { return x86::vdev_types(); }
 
 std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics) {
-    auto boot = x86::plan_boot(config, diagnostics);
-    if (!boot) return nullptr;
-    return std::make_unique<x86::X86Plan>(config, std::move(*boot));
+    return std::make_unique<x86::X86Plan>(config, x86::plan_boot(config, diagnostics));
 }
 
 }  // namespace qvm

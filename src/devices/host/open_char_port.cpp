@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "devices/host/stream_port.hpp"
 #include "devices/host/terminal.hpp"
@@ -55,7 +56,7 @@ public:
         for (const OptionValue& option : spec_.options) {
             if (option.spec->name == "hostdev") add(option);
         }
-        if (!parts_.input && !parts_.output && !has_input_) return std::make_unique<NullPort>();
+        if (host_.check != nullptr || (!has_output_ && !has_input_)) return std::make_unique<NullPort>();
         return std::make_unique<StreamPort>(host_.loop, std::move(parts_));
     }
 
@@ -73,20 +74,32 @@ private:
         writes_ = dev->direction != Direction::Input || command;
         if (command && dev->direction == Direction::Input) fail("a command can take output only", "leave out the `<`");
         if (reads_ && has_input_) fail("an earlier hostdev gives the input already", "write `>` for output only");
-        if (writes_ && parts_.output) fail("an earlier hostdev gives the output already", "write `<` for input only");
+        if (writes_ && has_output_) fail("an earlier hostdev gives the output already", "write `<` for input only");
         try {
             open_target(*dev);
         } catch (const HostError& error) {
             fail(error.what());
         }
         has_input_ = has_input_ || reads_;
+        has_output_ = has_output_ || writes_;
     }
 
     void open_target(const HostDev& dev) {
+        if (host_.check != nullptr) return judge(dev);
         if (dev.kind == HostDev::Kind::Stdio) return open_stdio();
         if (dev.kind == HostDev::Kind::Command) return open_command(dev.target);
         if (dev.target == kNewPseudoTerminal) return open_pseudo_terminal();
         open_path(dev.target);
+    }
+
+    /// As much of open_target() as is certain without touching the target.
+    void judge(const HostDev& dev) {
+        if (dev.kind == HostDev::Kind::Stdio && reads_ && std::exchange(host_.check->stdin_taken, true)) fail_taken();
+        if (dev.kind != HostDev::Kind::Path || dev.target == kNewPseudoTerminal) return;
+        struct stat status {};
+        const bool there = ::stat(dev.target.c_str(), &status) == 0;
+        if (there && S_ISDIR(status.st_mode)) fail_directory();
+        if (writes_ && (!there || S_ISREG(status.st_mode))) reads_ = false;  // as in open_file()
     }
 
     void open_stdio() {
@@ -98,7 +111,7 @@ private:
         Terminal* const terminal = host_.terminal;
         const int fd = terminal != nullptr ? terminal->fd() : STDIN_FILENO;
         require_open(fd);
-        if (terminal != nullptr && !terminal->claim()) fail("another vdev reads stdin already", "write `>-` here");
+        if (terminal != nullptr && !terminal->claim()) fail_taken();
         if (terminal != nullptr && terminal->in_background()) {
             host_.log.warn(fmt::format("{}: qvm is in the background of its terminal, so there is no input", name_));
             return;
@@ -129,7 +142,7 @@ private:
     void open_path(const std::string& path) {
         struct stat status {};
         const bool there = ::stat(path.c_str(), &status) == 0;
-        if (there && S_ISDIR(status.st_mode)) fail(errno_text(cannot_open(), EISDIR));
+        if (there && S_ISDIR(status.st_mode)) fail_directory();
         if (there && S_ISSOCK(status.st_mode)) return use(std::make_shared<HostStream>(connect_to(path)), false);
         if (!there || S_ISREG(status.st_mode)) return open_file(path);
         // A FIFO is opened both ways: then neither does a missing writer end the input, nor must a reader come first.
@@ -195,6 +208,8 @@ private:
     [[noreturn]] void fail(const std::string& message, std::string hint = {}) const {
         throw ConfigError{where_, message, std::move(hint)};
     }
+    [[noreturn]] void fail_taken() const { fail("another vdev reads stdin already", "write `>-` here"); }
+    [[noreturn]] void fail_directory() const { fail(errno_text(cannot_open(), EISDIR)); }
     [[noreturn]] void fail_errno(int error) const {
         fail(errno_text(cannot_open(), error), std::string{hint_for(error)});
     }
@@ -203,6 +218,7 @@ private:
     const CharHost& host_;
     PortParts parts_{};
     bool has_input_ = false;
+    bool has_output_ = false;
 
     // Of the option at hand.
     Location where_{};

@@ -13,11 +13,18 @@ namespace qvm {
 
 class Terminal;
 
+/// For judging `hostdev` options without opening anything.
+struct HostEndCheck {
+    bool stdin_taken = false;
+};
+
 /// What host ends stand on. All of it must outlive the ports.
 struct CharHost {
     EventLoop& loop;
     Log& log;
     Terminal* terminal = nullptr;  ///< who owns stdin; null: stdin is read as it is
+    HostEndCheck* check =
+        nullptr;  ///< if there is one, all ports swallow everything, and no host end is opened or made
 };
 
 /// Opens what the `hostdev` options of `spec` name; without any, a port that swallows everything. Throws ConfigError

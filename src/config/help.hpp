@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What exists, in words, made from the tables that the parser works with.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "config/option_spec.hpp"
+#include "config/variables.hpp"
+
+namespace qvm {
+
+/// `vdev ?`: a type per line with its summary.
+[[nodiscard]] std::string help_on_vdevs(std::span<const VdevSyntax* const> types);
+/// `--help-vdev`: one type with all its options, those that every vdev has included.
+[[nodiscard]] std::string help_on_vdev(const VdevSyntax& type);
+/// `set ?`: a variable per line: name, (type, context), meaning, and why it has no effect if it has none.
+[[nodiscard]] std::string help_on_variables(std::span<const VariableSpec> variables);
+
+}  // namespace qvm

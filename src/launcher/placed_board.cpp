@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/placed_board.hpp"
+
+namespace qvm {
+
+PlacedBoard::PlacedBoard(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const CharHost& host,
+                         VmControl& control, Diagnostics& diagnostics)
+    : machine{plan.build({memory, buses, irqs, control, host.log, clock})},
+      assembled{assemble({config, catalog, *machine, buses, irqs, host, control, clock}, diagnostics)} {}
+
+}  // namespace qvm

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// The questions that qvm answers without starting a VM: --check, --print, --diagnostics, --help-vdev, `?`.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "kvm/guest.hpp"
+
+namespace qvm::test {
+namespace {
+
+constexpr Ending kGood{0};
+constexpr Ending kConfigError{65};
+
+/// A sound configuration and more lines, which begin at line 7.
+std::string sound(const std::string& more = {}) {
+    return config_text({.kernel = guest_file("spin.elf"), .more = more});
+}
+
+/// `qvm -f FILE` with further arguments.
+Outcome run_with(const TempDir& dir, const std::string& text, const std::vector<std::string>& more,
+                 ChildOptions options = {}) {
+    auto command = qvm_command(dir, text);
+    command.insert(command.end(), more.begin(), more.end());
+    return run(command, options);
+}
+
+void check_bad(const std::string& more, std::string_view place, std::string_view message) {
+    const TempDir dir;
+    const auto ended = run_with(dir, sound(more), {"--check"});
+    CAPTURE(more, ended.out, ended.err);
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.out.empty());
+    CHECK(ended.complains("test.qvmconf:" + std::string{place} + ": error: "));
+    CHECK(ended.complains(message));
+}
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("--check and -t say in one line that a file is good") {
+    const std::string flag = GENERATE("--check", "-t");
+    const TempDir dir;
+    const auto ended = run_with(dir, sound(), {flag});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
+    CHECK(ended.out == dir.path("test.qvmconf") + ": ok\n");
+    CHECK(ended.err.empty());
+}
+
+TEST_CASE("--check of words, or of a file and words, judges them together") {
+    const TempDir dir;
+    const auto good = run_with(dir, sound(), {"--check", "vdev", "mc146818"});
+    CAPTURE(good.err);
+    CHECK(good.ending == kGood);
+    CHECK(good.out == "configuration ok\n");
+    const auto bad = run_with(dir, sound(), {"--check", "vdev", "ser8250", "loc", "io:0x3f8", "intr", "ioapic:3"});
+    CHECK(bad.ending == kConfigError);
+    CHECK(bad.complains("command line:"));
+}
+
+TEST_CASE("--check needs no /dev/kvm") {
+    if (const auto reason = why_no_private_dev()) {
+        WARN("skipped: " << *reason);
+        return;
+    }
+    const TempDir dir;
+    const auto ended = run_with(dir, sound(), {"--check"}, {.kvm = KvmNode::Missing});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
+}
+
+TEST_CASE("--check passes a file with warnings and prints them") {
+    const TempDir dir;
+    const auto ended = run_with(dir, sound("set slog-buffer 4K\n"), {"--check"});
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.ending == kGood);
+    CHECK(ended.complains("7:5: "));
+    CHECK(ended.complains("slog-buffer"));
+    CHECK(ended.out == dir.path("test.qvmconf") + ": ok\n");
+}
+
+TEST_CASE("--check judges the images") {
+    const TempDir dir;
+    const auto ended = run_with(dir, config_text({.kernel = "/no/such/kernel"}), {"--check"});
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.complains("test.qvmconf:3:6: error: "));
+}
+
+TEST_CASE("errors of images and of places are told in one run, with --check and without, and no host end is opened") {
+    const TempDir dir;
+    const auto made = dir.path("made");
+    const std::string text =
+        config_text({.kernel = "/no/such/kernel"}) + "vdev ser8250 loc io:0x2f8 intr ioapic:4 hostdev " + made + "\n";
+    for (const auto& more : {std::vector<std::string>{}, std::vector<std::string>{"--check"}}) {
+        const auto ended = run_with(dir, text, more);
+        CAPTURE(ended.out, ended.err);
+        CHECK(ended.ending == kConfigError);
+        CHECK(ended.out.empty());
+        CHECK(ended.complains("test.qvmconf:3:6: error: "));
+        CHECK(ended.complains("test.qvmconf:7:32: error: "));
+    }
+    CHECK_FALSE(exists(made));
+}
+
+TEST_CASE("--check finds two vdevs in one place") {
+    check_bad("vdev ser8250 loc io:0x3fc intr ioapic:3\n", "7:18", "overlaps vdev ser8250 at 0x3f8");
+}
+
+TEST_CASE("--check finds two vdevs on one interrupt line") {
+    check_bad("vdev ser8250 loc io:0x2f8 intr ioapic:4\n", "7:32", "belongs to vdev ser8250 already");
+}
+
+TEST_CASE("--check finds a vdev on the board's own interrupt line, with the vdev's place") {
+    check_bad("vdev ser8250 loc io:0x2f8 intr ioapic:9\n", "7:32", "line 9 of 'ioapic' belongs to ACPI's SCI already");
+}
+
+TEST_CASE("the board's own interrupt line is kept on a declared ioapic, too") {
+    const TempDir dir;
+    const std::string text =
+        "ram 64M\nload " + guest_file("spin.elf") + "\nvdev ioapic name chip\nvdev ser8250 intr chip:9\n";
+    const auto ended = run_with(dir, text, {"--check"});
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.complains("test.qvmconf:4:19: error: line 9 of 'chip' belongs to ACPI's SCI already"));
+}
+
+TEST_CASE("--check finds a vdev in guest memory, an unknown controller and a second reader of stdin, all at once") {
+    check_bad(
+        "vdev ser8250 loc mem:0x1000 intr ioapic:5\nvdev ser8250 loc io:0x2f8 intr nowhere:1\n"
+        "vdev ser8250 loc io:0x3e8 intr ioapic:7 hostdev -\n",
+        "7:18", "lies in guest memory");
+    check_bad(
+        "vdev ser8250 loc mem:0x1000 intr ioapic:5\nvdev ser8250 loc io:0x2f8 intr nowhere:1\n"
+        "vdev ser8250 loc io:0x3e8 intr ioapic:7 hostdev -\n",
+        "8:32", "no interrupt controller is named 'nowhere'");
+    check_bad(
+        "vdev ser8250 loc mem:0x1000 intr ioapic:5\nvdev ser8250 loc io:0x2f8 intr nowhere:1\n"
+        "vdev ser8250 loc io:0x3e8 intr ioapic:7 hostdev -\n",
+        "9:49", "another vdev reads stdin already");
+}
+
+TEST_CASE("--check makes no file and runs no command") {
+    const TempDir dir;
+    const auto made = dir.path("made");
+    const auto touched = dir.path("touched");
+    const auto ended = run_with(dir,
+                                sound("vdev ser8250 loc io:0x2f8 intr ioapic:3 hostdev " + made +
+                                      "\nvdev ser8250 loc io:0x3e8 intr ioapic:5 hostdev \"|touch " + touched + "\"\n"),
+                                {"--check"});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
+    CHECK_FALSE(exists(made));
+    CHECK_FALSE(exists(touched));
+}
+
+TEST_CASE("--check takes no memory for the guest") {
+    const TempDir dir;
+    auto command = qvm_command(dir, sound());
+    command.insert(command.begin(), {"/bin/sh", "-c", "ulimit -f 8 && exec \"$@\"", "sh"});
+    command.emplace_back("--check");
+    const auto ended = run(command);
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
+}
+
+TEST_CASE("--print=map shows memory, ports and interrupt lines with their owners") {
+    const TempDir dir;
+    const auto ended = run_with(dir, sound("rom 0xf0000000,64K\nvdev mc146818 name clock\n"), {"--print=map"});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
+    CHECK(ended.out ==
+          "memory\n"
+          "  0x00000000-0x03ffffff  ram\n"
+          "  0xf0000000-0xf000ffff  rom\n"
+          "  0xfec00000-0xfec00fff  the implicit ioapic\n"
+          "ports\n"
+          "  0x0070-0x0071  vdev mc146818 'clock'\n"
+          "  0x03f8-0x03ff  vdev ser8250\n"
+          "  0x0600-0x060f  ACPI power management\n"
+          "interrupt lines\n"
+          "  ioapic:4  vdev ser8250\n"
+          "  ioapic:8  vdev mc146818 'clock'\n"
+          "  ioapic:9  ACPI's SCI\n");
+}
+
+TEST_CASE("--print=map of a wrong configuration prints what is wrong and no map") {
+    const TempDir dir;
+    const auto ended = run_with(dir, sound("vdev ser8250 loc io:0x3f8\n"), {"--print=map"});
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.out.empty());
+    CHECK(ended.complains("error: "));
+}
+
+TEST_CASE("--print of something else is refused") {
+    const TempDir dir;
+    CHECK(run_with(dir, sound(), {"--print=poem"}).ending == kConfigError);
+}
+
+TEST_CASE("--diagnostics=json prints one array, empty if there is nothing to say") {
+    const TempDir dir;
+    const auto good = run_with(dir, sound(), {"--check", "--diagnostics=json"});
+    CHECK(good.ending == kGood);
+    CHECK(good.err == "[]\n");
+    const auto bad = run_with(dir, sound("set slog-buffer 4K\nvdev ser8250 loc io:0x3f8 intr ioapic:3\n"),
+                              {"--check", "--diagnostics=json"});
+    CAPTURE(bad.err);
+    CHECK(bad.ending == kConfigError);
+    CHECK(bad.err.starts_with("[{\"severity\":\""));
+    CHECK(bad.err.ends_with("}]\n"));
+    CHECK(bad.err.find("[{", 1) == std::string::npos);
+    CHECK(bad.complains(R"("line":7,"column":5,)"));
+    CHECK(bad.complains(R"("severity":"error","file":")" + dir.path("test.qvmconf") +
+                        R"(","line":8,"column":18,"length":8,)"));
+}
+
+TEST_CASE("--diagnostics=json is one array also when no check was asked for") {
+    const TempDir dir;
+    const auto ended =
+        run_with(dir, sound("set slog-buffer 4K\nvdev ser8250 loc io:0x3f8 intr ioapic:3\n"), {"--diagnostics=json"});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.err.starts_with("[{"));
+    CHECK(ended.err.ends_with("}]\n"));
+    CHECK(ended.complains(R"("line":7,)"));
+    CHECK(ended.complains(R"("line":8,)"));
+}
+
+TEST_CASE("--help-vdev lists the options of a type in any spelling") {
+    const std::string name = GENERATE("ser8250", "vdev-ser8250.so");
+    const auto ended = run(qvm_command({"--help-vdev", name}));
+    CHECK(ended.ending == kGood);
+    CHECK(ended.says("vdev ser8250: UART 16550A"));
+    CHECK(ended.says("      default: the board's first UART"));
+    CHECK(ended.says("  name text"));
+    CHECK(ended.err.empty());
+}
+
+TEST_CASE("--help-vdev of a type that does not exist suggests the nearest") {
+    const auto near = run(qvm_command({"--help-vdev", "ser8520"}));
+    CHECK(near.ending == kConfigError);
+    CHECK(near.out.empty());
+    CHECK(near.complains("'ser8520'"));
+    CHECK(near.complains("did you mean 'ser8250'?"));
+    const auto far = run(qvm_command({"--help-vdev", "xyzzy"}));
+    CHECK(far.ending == kConfigError);
+    CHECK(far.complains("qvm vdev ?"));
+}
+
+TEST_CASE("vdev ? lists the types, and set ? the variables, without a complete configuration") {
+    const auto types = run(qvm_command({"vdev", "?"}));
+    CHECK(types.ending == kGood);
+    CHECK(types.says("ser8250     UART 16550A"));
+    const auto after_words = run(qvm_command({"ram", "1M", "set", "?"}));
+    CHECK(after_words.ending == kGood);
+    CHECK(
+        after_words.out.find("slog-buffer                 (address, global)   size of the slog buffer; no effect: ") !=
+        std::string::npos);
+}
+
+TEST_CASE("a question mark after anything else is a word") {
+    const auto ended = run(qvm_command({"ram", "?"}));
+    CHECK(ended.ending == kConfigError);
+    CHECK(ended.complains("command line:2:1: error: "));
+}
+
+}  // namespace qvm::test
