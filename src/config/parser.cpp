@@ -25,8 +25,14 @@ Location span_of(const Location& first, const Location& second) noexcept {
 
 }  // namespace
 
-Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, Diagnostics& diagnostics)
-    : stream_{words}, complete_{complete}, grammar_{grammar}, diagnostics_{diagnostics}, memory_{diagnostics} {}
+Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+               Diagnostics& diagnostics)
+    : stream_{words},
+      complete_{complete},
+      grammar_{grammar},
+      map_{map},
+      diagnostics_{diagnostics},
+      memory_{diagnostics} {}
 
 std::optional<VmConfig> Parser::run() {
     while (!stream_.at_end()) step();
@@ -235,8 +241,8 @@ void Parser::skip_to_option() {
 }
 
 std::optional<VmConfig> parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar,
-                                    Diagnostics& diagnostics) {
-    return Parser{words, complete, grammar, diagnostics}.run();
+                                    const HostMap& map, Diagnostics& diagnostics) {
+    return Parser{words, complete, grammar, map, diagnostics}.run();
 }
 
 }  // namespace qvm

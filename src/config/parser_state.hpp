@@ -21,7 +21,8 @@ namespace qvm {
 
 class Parser {
 public:
-    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, Diagnostics& diagnostics);
+    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+           Diagnostics& diagnostics);
     [[nodiscard]] std::optional<VmConfig> run();
 
 private:
@@ -94,6 +95,7 @@ private:
     WordStream stream_;
     const bool complete_;
     const VdevGrammar& grammar_;
+    const HostMap& map_;
     Diagnostics& diagnostics_;
     MemoryPlan memory_;
     VmConfig config_;
