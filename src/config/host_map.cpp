@@ -113,7 +113,9 @@ Parsed<std::vector<std::uint32_t>> resolve_cluster(std::string_view name, const 
     if (name.starts_with(kOneCpu)) {
         const std::string_view digits = name.substr(kOneCpu.size());
         const bool one = !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
-        if (one) return parse_runmask(digits);
+        const auto cpu = number_up_to({digits, kOneCpu.size()}, kLastCpu, "CPU number");
+        if (one && !cpu) return cpu.error();
+        if (one) return std::vector{static_cast<std::uint32_t>(*cpu)};
         return ValueError{fmt::format("{} is not '_cpu-' and the number of a host CPU", quoted(name))};
     }
     if (const auto found = map.clusters.find(name); found != map.clusters.end()) return found->second.cpus;

@@ -161,7 +161,18 @@ std::optional<OptionValue> Parser::read_option(const Word& option, const OptionS
     const Word argument = spec.type == ArgType::Location ? joined_location(*first) : *first;
     auto value = accept(option, argument, takes, parse_argument(spec, argument.text));
     if (!value) return std::nullopt;
+    if (const auto* sched = std::get_if<SchedSpec>(&*value)) check_sporadic(*sched, spec, argument);
     return OptionValue{&spec, argument.where, std::move(*value)};
+}
+
+void Parser::check_sporadic(const SchedSpec& sched, const OptionSpec& spec, const Word& argument) {
+    if (!sched.sporadic) return;
+    // The `s` of the form may stand apart, as the synopsis has it.
+    if (!stream_.at_end() && !argument.text.ends_with('s') && stream_.peek().text == "s") stream_.take();
+    if (!spec.no_effect.empty()) return;  // that is said already
+    diagnostics_.warning(argument.where, fmt::format("there is no sporadic scheduling yet: this runs as round robin at "
+                                                     "the high priority, {}",
+                                                     sched.priority));
 }
 
 const OptionSpec* Parser::vdev_option_of_any_type(std::string_view name) const noexcept {
