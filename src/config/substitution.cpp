@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string>
 
 #include "config/utf8.hpp"
 
@@ -62,12 +64,12 @@ public:
     }
 
 private:
-    [[nodiscard]] Parsed<std::string> value_of(const Form& form, std::string_view text) const {
+    [[nodiscard]] Parsed<std::string> value_of(const Form& form, std::string_view text) {
         if (!text.ends_with('}')) return ValueError{fmt::format("the brace of '{}' is never closed", form.opening)};
         const std::string_view name = text.substr(form.opening.size(), text.size() - form.opening.size() - 1);
         if (name.empty()) return ValueError{fmt::format("'{}}}' names nothing", form.opening)};
         if (form.what == What::Environment) return variable(name);
-        const auto range = region(name);
+        const Parsed<Range>& range = region(name);
         if (!range) return range.error();
         return fmt::format("{:#x}", form.what == What::Start ? range->start() : range->size());
     }
@@ -83,7 +85,13 @@ private:
                           "it has control characters or is not valid UTF-8"};
     }
 
-    [[nodiscard]] Parsed<Range> region(std::string_view name) const {
+    /// The host is asked once for each name, so that start and length are those of one range.
+    [[nodiscard]] const Parsed<Range>& region(std::string_view name) {
+        const auto known = regions_.find(name);
+        return known != regions_.end() ? known->second : regions_.emplace(name, search_region(name)).first->second;
+    }
+
+    [[nodiscard]] Parsed<Range> search_region(std::string_view name) const {
         if (const auto found = map_.regions.find(name); found != map_.regions.end()) return found->second.range;
         const auto range = host_.region(name);
         if (range) return *range;
@@ -95,6 +103,7 @@ private:
     const HostInfo& host_;
     const HostMap& map_;
     Diagnostics& diagnostics_;
+    std::map<std::string, Parsed<Range>, std::less<>> regions_;
 };
 
 }  // namespace

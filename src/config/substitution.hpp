@@ -12,8 +12,8 @@
 
 namespace qvm {
 
-/// Regions are looked for in `map` first, then on `host`. Errors, each at its `$`: a name that leads to nothing, a
-/// brace that never closes, a value that is not text. Such a word is then broken.
+/// Regions are looked for in `map` first, then on `host`, once for each name. Errors, each at its `$`: a name that
+/// leads to nothing, a brace that never closes, a value that is not text. Such a word is then broken.
 void substitute(std::vector<Word>& words, const HostInfo& host, const HostMap& map, Diagnostics& diagnostics);
 
 }  // namespace qvm

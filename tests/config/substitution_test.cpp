@@ -89,6 +89,23 @@ TEST_CASE("spec 1.4: a region that is nowhere is an error that says where it was
     CHECK(with.diagnostics.all().at(0).hint == "not in the host map; searched: nowhere");
 }
 
+TEST_CASE("the host is asked once for a region, so that start and length belong together") {
+    struct Moving final : Host {
+        [[nodiscard]] Parsed<Range> region(std::string_view) const override {
+            ++asked;
+            return *Range::make(static_cast<std::uint64_t>(asked) * 0x1000, 0x1000);
+        }
+        mutable int asked = 0;
+    };
+    const Moving host;
+    Outcome out;
+    ConfigReader reader{out.sources, out.diagnostics, host};
+    reader.add_text("vm.qvmconf", "ram 1M reserve loc $asinfo_start{a},$asinfo_length{a} loc $asinfo_start{a}");
+    out.config = reader.finish(kGrammar);
+    REQUIRE(out.config);
+    CHECK(host.asked == 1);
+}
+
 TEST_CASE("an option whose argument could not be substituted is not also incomplete") {
     CHECK(parse("ram $env{A} cpu sched $env{B}").messages().size() == 2);
     CHECK(parse("ram 1M vdev $env{A} intr a:1 cpu").messages().size() == 1);
