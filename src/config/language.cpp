@@ -14,7 +14,7 @@ constexpr std::array kGlobalOptions{
     GlobalOption{"system", Keyword::System, 1, "name", "names the VM; must be the first option"},
     GlobalOption{"ram", Keyword::Ram, 1, "[start,]length", "memory; without a start it follows the highest so far"},
     GlobalOption{"rom", Keyword::Rom, 1, "[start,]length", "memory that the guest cannot write"},
-    GlobalOption{"cpu", Keyword::Cpu, 0, "", "one vCPU; sched and runmask may follow", true},
+    GlobalOption{"cpu", Keyword::Cpu, 0, "", "one vCPU; sched, runmask, cluster and partition may follow", true},
     GlobalOption{"load", Keyword::Load, 1, "[address,]path",
                  "brings a file into guest memory; its format is recognised"},
     GlobalOption{"guest", Keyword::Blob, 0, kLoadForm, "the file is the guest's kernel"},
@@ -30,8 +30,8 @@ constexpr std::array kGlobalOptions{
     GlobalOption{"pass", Keyword::NotYet, 0, "", "gives the guest a device of the host", true},
     GlobalOption{"dump", Keyword::NotYet, 1, "directory or |command", "where a dump of the guest goes"},
     GlobalOption{"unsupported", Keyword::NotYet, 2, "type action", "what to do about what cannot be emulated"},
-    GlobalOption{"debug", Keyword::NotYet, 0, "", "more diagnostics"},
-    GlobalOption{"safety", Keyword::NotYet, 1, "none|warn|required", "how to treat what is not certified"},
+    GlobalOption{"debug", Keyword::Debug, 0, "", "more diagnostics"},
+    GlobalOption{"safety", Keyword::Safety, 1, "none|warn|required", "how to treat what is not certified"},
     GlobalOption{"dryrun", Keyword::NotYet, 0, "", "builds the VM and does not start it"},
     GlobalOption{"user", Keyword::NotYet, 1, "uid[:gid[,gid...]]", "whom to run as after the set-up"},
 };
@@ -39,8 +39,12 @@ constexpr std::array kGlobalOptions{
 constexpr std::array kCpuOptions{
     OptionSpec{.name = "sched", .type = ArgType::Sched, .help = "priority and policy of the vCPU's thread"},
     OptionSpec{.name = "runmask", .type = ArgType::String, .help = "host CPUs that it may run on, such as 0,1"},
-    OptionSpec{.name = "cluster", .type = ArgType::String, .help = "a named group of host CPUs to run on"},
-    OptionSpec{.name = "partition", .type = ArgType::String, .help = "the host's adaptive partition to run in"},
+    OptionSpec{
+        .name = "cluster", .type = ArgType::String, .help = "a named group of host CPUs to run on: _cpu-N is CPU N"},
+    OptionSpec{.name = "partition",
+               .type = ArgType::String,
+               .help = "the host's adaptive partition to run in",
+               .no_effect = "Linux has no adaptive partitions; a cgroup can limit the whole process"},
 };
 
 constexpr std::array kReserveOptions{

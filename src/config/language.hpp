@@ -22,6 +22,8 @@ enum class Keyword : std::uint8_t {
     Reserve,
     Logger,
     Set,
+    Debug,
+    Safety,
     NotYet,  ///< a word of the language that this version cannot do
 };
 

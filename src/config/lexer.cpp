@@ -18,10 +18,6 @@ constexpr bool is_blank(char byte) noexcept { return byte == ' ' || (byte >= '\t
 
 constexpr std::uint32_t narrow(std::size_t value) noexcept { return static_cast<std::uint32_t>(value); }
 
-/// The back end, common to both front ends. Substitutions (`$env{}`, `$asinfo_start{}`) belong here: they work on
-/// whole words, whichever way the words came in.
-void append(Word word, std::vector<Word>& words) { words.push_back(std::move(word)); }
-
 std::string describe_byte(char byte) {
     const auto value = static_cast<unsigned char>(byte);
     if (value < 0x80) return fmt::format("control character {:#04x}", value);
@@ -104,7 +100,7 @@ private:
         if (raw.ends_with('\r')) raw.remove_suffix(1);
         word.where.length = narrow(raw.size());
         last_line_ = line_;
-        append(std::move(word), words_);
+        words_.push_back(std::move(word));
     }
 
     void read_quoted(Word& word) {
@@ -172,16 +168,6 @@ private:
     std::optional<Suspect> suspect_;
 };
 
-/// The first byte that may not be in a word.
-std::optional<std::size_t> find_invalid(std::string_view text) noexcept {
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = is_control(text[at]) ? 0 : utf8_length(text.substr(at));
-        if (length == 0) return at;
-        at += length;
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 Location Word::part(std::size_t offset, std::size_t length) const noexcept {
@@ -210,11 +196,11 @@ void lex_element(const std::string& element, std::uint32_t source, std::size_t i
                  Diagnostics& diagnostics) {
     const std::size_t shown = std::max<std::size_t>(element.size(), 1);
     Word word{.text = element, .where = {source, narrow(index + 1), 1, narrow(shown)}};
-    if (const auto invalid = find_invalid(element)) {
-        diagnostics.error(word.part(*invalid, 1), describe_byte(element[*invalid]));
+    if (const std::size_t invalid = first_not_text(element); invalid != std::string::npos) {
+        diagnostics.error(word.part(invalid, 1), describe_byte(element[invalid]));
         word.broken = true;
     }
-    append(std::move(word), words);
+    words.push_back(std::move(word));
 }
 
 }  // namespace qvm

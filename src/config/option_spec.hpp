@@ -19,7 +19,7 @@ enum class ArgType : std::uint8_t {
     Location,  ///< [mem:|io:]address[,length], pci:bus:dev[.fn] -> GuestLocation
     Intr,      ///< controller:line, or a controller alone       -> IntrSpec
     HostDev,   ///< [<|>]path, -, or |command                    -> HostDev
-    Sched,     ///< priority[r|f|o]                              -> SchedSpec
+    Sched,     ///< priority[r|f|o], or high,low,n,period,budget  -> SchedSpec
     Delay,     ///< seconds or `forever`                         -> Delay
     Pair,      ///< number,number                                -> NumberPair
     LogRule,   ///< two arguments: filter[,filter...] dest       -> LogRule

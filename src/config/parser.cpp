@@ -25,8 +25,14 @@ Location span_of(const Location& first, const Location& second) noexcept {
 
 }  // namespace
 
-Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, Diagnostics& diagnostics)
-    : stream_{words}, complete_{complete}, grammar_{grammar}, diagnostics_{diagnostics}, memory_{diagnostics} {}
+Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+               Diagnostics& diagnostics)
+    : stream_{words},
+      complete_{complete},
+      grammar_{grammar},
+      map_{map},
+      diagnostics_{diagnostics},
+      memory_{diagnostics} {}
 
 std::optional<VmConfig> Parser::run() {
     while (!stream_.at_end()) step();
@@ -155,7 +161,18 @@ std::optional<OptionValue> Parser::read_option(const Word& option, const OptionS
     const Word argument = spec.type == ArgType::Location ? joined_location(*first) : *first;
     auto value = accept(option, argument, takes, parse_argument(spec, argument.text));
     if (!value) return std::nullopt;
+    if (const auto* sched = std::get_if<SchedSpec>(&*value)) check_sporadic(*sched, spec, argument);
     return OptionValue{&spec, argument.where, std::move(*value)};
+}
+
+void Parser::check_sporadic(const SchedSpec& sched, const OptionSpec& spec, const Word& argument) {
+    if (!sched.sporadic) return;
+    // The `s` of the form may stand apart, as the synopsis has it.
+    if (!stream_.at_end() && !argument.text.ends_with('s') && stream_.peek().text == "s") stream_.take();
+    if (!spec.no_effect.empty()) return;  // that is said already
+    diagnostics_.warning(argument.where, fmt::format("there is no sporadic scheduling yet: this runs as round robin at "
+                                                     "the high priority, {}",
+                                                     sched.priority));
 }
 
 const OptionSpec* Parser::vdev_option_of_any_type(std::string_view name) const noexcept {
@@ -235,8 +252,8 @@ void Parser::skip_to_option() {
 }
 
 std::optional<VmConfig> parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar,
-                                    Diagnostics& diagnostics) {
-    return Parser{words, complete, grammar, diagnostics}.run();
+                                    const HostMap& map, Diagnostics& diagnostics) {
+    return Parser{words, complete, grammar, map, diagnostics}.run();
 }
 
 }  // namespace qvm

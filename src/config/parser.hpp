@@ -6,6 +6,7 @@
 #include <span>
 
 #include "config/diagnostics.hpp"
+#include "config/host_map.hpp"
 #include "config/lexer.hpp"
 #include "config/option_spec.hpp"
 #include "config/vm_config.hpp"
@@ -14,8 +15,9 @@ namespace qvm {
 
 /// Everything that is wrong goes to `diagnostics`; nothing is returned if that holds an error, also an earlier one.
 /// `complete` is false if words may be missing at the end: what is missing is then not complained about.
-/// The result points into the grammar's tables, which must outlive it.
+/// `map` names the clusters of host CPUs. The result points into the grammar's tables, which must outlive it.
 [[nodiscard]] std::optional<VmConfig> parse_words(std::span<const Word> words, bool complete,
-                                                  const VdevGrammar& grammar, Diagnostics& diagnostics);
+                                                  const VdevGrammar& grammar, const HostMap& map,
+                                                  Diagnostics& diagnostics);
 
 }  // namespace qvm

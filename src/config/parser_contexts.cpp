@@ -19,24 +19,33 @@ void Parser::context_option(const Word& option, const OptionSpec& spec) {
 }
 
 void Parser::cpu_option(const Word& option, const OptionSpec& spec) {
-    const std::string_view takes = spec.help;
-    CpuSpec& cpu = config_.cpus.back();
-    if (spec.name == "runmask") {
-        const Word* argument = take_argument(option, takes);
-        if (argument == nullptr) return;
-        auto cpus = accept(option, *argument, takes, parse_runmask(argument->text));
-        if (!cpus) return;
-        cpu.runmask = std::move(*cpus);
-        cpu.runmask_where = argument->where;
-        return;
-    }
+    if (spec.name == "runmask" || spec.name == "cluster") return host_cpus(option, spec);
     const auto given = read_option(option, spec);
-    if (spec.name != "sched") {
-        return diagnostics_.error(option.where, fmt::format("'{}' is not supported yet", option.text));
-    }
     if (!given) return;
+    check_effect(option, &spec, spec.no_effect);
+    if (spec.name != "sched") return;
+    CpuSpec& cpu = config_.cpus.back();
     cpu.sched = std::get<SchedSpec>(given->value);
     cpu.sched_where = given->where;
+}
+
+/// `runmask` and `cluster` say the same thing in two ways: the last one counts.
+void Parser::host_cpus(const Word& option, const OptionSpec& spec) {
+    const Word* argument = take_argument(option, spec.help);
+    if (argument == nullptr) return;
+    const bool by_name = spec.name == "cluster";
+    auto cpus = accept(option, *argument, spec.help,
+                       by_name ? resolve_cluster(argument->text, map_) : parse_runmask(argument->text));
+    if (!cpus) return;
+    CpuSpec& cpu = config_.cpus.back();
+    if (cpus_from_ != nullptr && cpus_from_ != &spec) {
+        diagnostics_.warning(option.where,
+                             fmt::format("'{}' after '{}': the last one counts", spec.name, cpus_from_->name));
+        diagnostics_.note(cpu.runmask_where, "this one has no effect");
+    }
+    cpus_from_ = &spec;
+    cpu.runmask = std::move(*cpus);
+    cpu.runmask_where = argument->where;
 }
 
 void Parser::reserve_option(const Word& option, const OptionSpec& spec) {

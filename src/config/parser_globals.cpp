@@ -46,6 +46,10 @@ void Parser::global_option(const Word& option, const GlobalOption& global) {
             return logger(option, global);
         case Keyword::Set:
             return set(option, global);
+        case Keyword::Debug:
+            return check_effect(option, &global, "no part of this version has diagnostics that it could enable");
+        case Keyword::Safety:
+            return safety(option, global);
         case Keyword::NotYet:
             return not_yet(option, global);
     }
@@ -80,6 +84,7 @@ void Parser::memory(const Word& option, const GlobalOption& global, bool rom) {
 
 void Parser::cpu(const Word& option) {
     open(Context::Cpu, option);
+    cpus_from_ = nullptr;
     config_.cpus.push_back({.where = option.where});
 }
 
@@ -124,6 +129,19 @@ void Parser::cmdline(const Word& option, const GlobalOption& global) {
 void Parser::logger(const Word& option, const GlobalOption& global) {
     auto rule = read_log_rule(option, global.takes);
     if (rule) config_.loggers.push_back(std::move(*rule));
+}
+
+void Parser::safety(const Word& option, const GlobalOption& global) {
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr) return;
+    const auto wanted = accept(option, *argument, global.takes, parse_safety(argument->text));
+    if (!wanted || *wanted == Safety::None) return;
+    if (*wanted == Safety::Required) {
+        return diagnostics_.error(argument->where, "no part of this program is certified for safety",
+                                  "'safety none' or 'safety warn' lets the VM run without");
+    }
+    if (!warned_.insert(&global).second) return;
+    diagnostics_.warning(argument->where, "no part of this program is certified for safety");
 }
 
 void Parser::set(const Word& option, const GlobalOption& global) {

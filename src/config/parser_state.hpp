@@ -21,7 +21,8 @@ namespace qvm {
 
 class Parser {
 public:
-    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, Diagnostics& diagnostics);
+    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+           Diagnostics& diagnostics);
     [[nodiscard]] std::optional<VmConfig> run();
 
 private:
@@ -47,6 +48,7 @@ private:
     void refuse(const Word& option, const Word& argument, std::string_view takes, const ValueError& error);
     [[nodiscard]] Word joined_location(const Word& first);
     std::optional<OptionValue> read_option(const Word& option, const OptionSpec& spec);
+    void check_sporadic(const SchedSpec& sched, const OptionSpec& spec, const Word& argument);
     std::optional<LogRule> read_log_rule(const Word& option, std::string_view takes);
     template <typename T>
     std::optional<T> accept(const Word& option, const Word& argument, std::string_view takes, const Parsed<T>& value) {
@@ -77,12 +79,14 @@ private:
     void load(const Word& option, std::string_view takes, LoadSpec::Blob blob);
     void cmdline(const Word& option, const GlobalOption& global);
     void logger(const Word& option, const GlobalOption& global);
+    void safety(const Word& option, const GlobalOption& global);
     void set(const Word& option, const GlobalOption& global);
     void check_effect(const Word& option, const void* row, std::string_view reason);
 
     // Options of a context.
     void context_option(const Word& option, const OptionSpec& spec);
     void cpu_option(const Word& option, const OptionSpec& spec);
+    void host_cpus(const Word& option, const OptionSpec& spec);
     void reserve_option(const Word& option, const OptionSpec& spec);
     void vdev(const Word& option, const GlobalOption& global);
     void refuse_vdev(const Word& option, const Word& type, const GlobalOption& global);
@@ -94,13 +98,15 @@ private:
     WordStream stream_;
     const bool complete_;
     const VdevGrammar& grammar_;
+    const HostMap& map_;
     Diagnostics& diagnostics_;
     MemoryPlan memory_;
     VmConfig config_;
 
     Context context_ = Context::None;
     Location context_where_{};
-    std::vector<const OptionSpec*> given_;  ///< options of the present vdev, also those with wrong arguments
+    const OptionSpec* cpus_from_ = nullptr;  ///< which of runmask and cluster the present cpu has; null: none
+    std::vector<const OptionSpec*> given_;   ///< options of the present vdev, also those with wrong arguments
     std::map<std::string, Location, std::less<>> vdev_names_;
     std::set<const void*> warned_;  ///< rows of tables whose lack of effect was told
     bool load_refused_ = false;

@@ -3,48 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <memory>
-#include <system_error>
-
 #include "config/parser.hpp"
-#include "vmm/units.hpp"
+#include "config/substitution.hpp"
+#include "config/text_file.hpp"
 
 namespace qvm {
 
-namespace {
-
-constexpr std::size_t kMaxFileSize = 64 * kMiB;
-
-struct CloseFile {
-    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-};
-
-struct FileText {
-    std::string text;
-    std::string error;  ///< empty if all went well
-};
-
-std::string reason(int code) { return std::generic_category().message(code); }
-
-FileText read_file(const std::string& path) {
-    const std::unique_ptr<std::FILE, CloseFile> file{std::fopen(path.c_str(), "re")};
-    if (!file) return {{}, reason(errno)};
-    FileText out;
-    std::vector<char> buffer(64 * kKiB);
-    while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-        out.text.append(buffer.data(), got);
-        if (out.text.size() > kMaxFileSize) return {{}, "longer than 64 MiB"};
-    }
-    if (std::ferror(file.get()) != 0) return {{}, reason(errno)};
-    return out;
-}
-
-}  // namespace
-
 void ConfigReader::read(const std::string& path, Location asked) {
-    FileText file = read_file(path);
+    FileText file = read_text_file(path);
     if (file.error.empty()) return add_text(path, std::move(file.text));
     readable_ = false;
     const std::string hint = path.empty() ? "the name of a file is missing" : "";
@@ -67,6 +33,20 @@ void ConfigReader::add_text(std::string name, std::string text) {
     }
 }
 
+void ConfigReader::add_host_map(const std::string& path) {
+    FileText file = read_text_file(path);
+    if (file.error.empty()) return add_host_map_text(path, std::move(file.text));
+    diagnostics_.error({kNoSource, 0, 0, 0}, fmt::format("cannot read host map {}: {}", quoted(path), file.error));
+}
+
+void ConfigReader::add_host_map_text(std::string name, std::string text) {
+    const std::uint32_t source = sources_.add(std::move(name), std::move(text));
+    std::vector<Word> words;
+    if (lex_text(sources_, source, words, diagnostics_) == LexResult::Complete) {
+        parse_host_map(words, map_, diagnostics_);
+    }
+}
+
 void ConfigReader::add_argv(std::span<const std::string> elements) {
     const std::uint32_t source = sources_.add("command line", command_line_text(elements));
     for (std::size_t index = 0; index < elements.size(); ++index) {
@@ -83,7 +63,8 @@ void ConfigReader::add_argv(std::span<const std::string> elements) {
 
 std::optional<VmConfig> ConfigReader::finish(const VdevGrammar& grammar) {
     if (!readable_) return std::nullopt;
-    return parse_words(words_, complete_, grammar, diagnostics_);
+    substitute(words_, host_, map_, diagnostics_);
+    return parse_words(words_, complete_, grammar, map_, diagnostics_);
 }
 
 }  // namespace qvm

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "config/diagnostics.hpp"
+#include "config/host_info.hpp"
+#include "config/host_map.hpp"
 #include "config/lexer.hpp"
 #include "config/option_spec.hpp"
 #include "config/vm_config.hpp"
@@ -18,7 +20,9 @@ namespace qvm {
 /// to the caller, who can add to them what turns out later.
 class ConfigReader {
 public:
-    ConfigReader(Sources& sources, Diagnostics& diagnostics) : sources_{sources}, diagnostics_{diagnostics} {}
+    /// `host` answers `$env{}` and `$asinfo_...{}`, when finish() comes to them.
+    ConfigReader(Sources& sources, Diagnostics& diagnostics, const HostInfo& host = this_host())
+        : sources_{sources}, diagnostics_{diagnostics}, host_{host} {}
 
     /// Relative paths count from the current directory. At most 64 MiB.
     void add_file(const std::string& path);
@@ -28,7 +32,12 @@ public:
     /// say `command line:N`, counted from the first element of this call.
     void add_argv(std::span<const std::string> elements);
 
-    /// Nothing if there is an error. A VmConfig points into the grammar's tables, which must outlive it.
+    /// A file that names the host's regions and clusters, for the whole configuration; see docs/qvmconf.md.
+    void add_host_map(const std::string& path);
+    void add_host_map_text(std::string name, std::string text);
+
+    /// Once, after all that is to be added. Nothing if there is an error. A VmConfig points into the grammar's tables,
+    /// which must outlive it.
     [[nodiscard]] std::optional<VmConfig> finish(const VdevGrammar& grammar);
 
 private:
@@ -37,6 +46,8 @@ private:
 
     Sources& sources_;
     Diagnostics& diagnostics_;
+    const HostInfo& host_;
+    HostMap map_;
     std::vector<Word> words_;
     bool complete_ = true;  ///< no source ended inside quotes
     bool readable_ = true;  ///< every source could be read; without one of them the rest has no certain meaning

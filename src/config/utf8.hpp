@@ -40,4 +40,14 @@ namespace qvm {
     return (value < 0x20 && (value < '\t' || value > '\r')) || value == 0x7f;
 }
 
+/// The first byte of `text` that no configuration may hold; npos if there is none.
+[[nodiscard]] constexpr std::size_t first_not_text(std::string_view text) noexcept {
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = is_control(text[at]) ? 0 : utf8_length(text.substr(at));
+        if (length == 0) return at;
+        at += length;
+    }
+    return std::string_view::npos;
+}
+
 }  // namespace qvm

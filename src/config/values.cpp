@@ -12,7 +12,6 @@ namespace qvm {
 namespace {
 
 constexpr std::uint64_t kLastPort = 0xffff;
-constexpr std::uint32_t kMaxPriority = 255;
 constexpr std::size_t kMaxSystemName = 63;
 
 /// `bus:device[.function]`, the word from `offset` on.
@@ -68,14 +67,6 @@ Parsed<GuestLocation> parse_addressed(GuestLocation::Space space, std::string_vi
     }
     if (auto error = impossible(out)) return *error;
     return out;
-}
-
-Parsed<SchedSpec::Policy> parse_policy(std::string_view letters, std::size_t offset) {
-    if (letters.empty() || letters == "r") return SchedSpec::Policy::RoundRobin;
-    if (letters == "f") return SchedSpec::Policy::Fifo;
-    if (letters == "o") return SchedSpec::Policy::Other;
-    return ValueError{fmt::format("unknown scheduling policy {}", quoted(letters)),
-                      "a priority may end in r (round robin), f (first in, first out) or o (other)", offset, 0};
 }
 
 struct SeverityName {
@@ -160,22 +151,6 @@ Parsed<HostDev> parse_hostdev(std::string_view text) {
     return out;
 }
 
-Parsed<SchedSpec> parse_sched(std::string_view text) {
-    if (text.find(',') != std::string_view::npos) {
-        return ValueError{"the sporadic form of 'sched' is not supported yet",
-                          "a priority from 1 to 255 with an optional r, f or o, such as 50f"};
-    }
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto priority = number_in({text.substr(0, digits), 0});
-    if (digits == 0 || !priority || *priority == 0 || *priority > kMaxPriority) {
-        return ValueError{fmt::format("{} is not a priority", quoted(text)),
-                          "a priority from 1 to 255 with an optional r, f or o, such as 50f"};
-    }
-    const auto policy = parse_policy(text.substr(digits), digits);
-    if (!policy) return policy.error();
-    return SchedSpec{static_cast<std::uint32_t>(*priority), *policy};
-}
-
 Parsed<Delay> parse_delay(std::string_view text) {
     if (text == "forever") return Delay{};
     const auto seconds = parse_number(text);
@@ -196,8 +171,6 @@ Parsed<NumberPair> parse_pair(std::string_view text) {
 }
 
 Parsed<std::vector<std::uint32_t>> parse_runmask(std::string_view text) {
-    // Far above any kernel's limit; which CPUs exist is for whoever places the threads to know.
-    constexpr std::uint64_t kLastCpu = 0xffff;
     std::vector<std::uint32_t> cpus;
     std::vector<bool> seen(kLastCpu + 1);
     for (const Field& field : split(text, ',')) {
@@ -238,6 +211,14 @@ Parsed<LogDestination> parse_destination(std::string_view text) {
     if (text == "none") return LogDestination::None;
     return ValueError{fmt::format("unknown log destination {}", quoted(text)),
                       suggest(text, {"stdout", "stderr", "slog", "none"})};
+}
+
+Parsed<Safety> parse_safety(std::string_view text) {
+    if (text == "none") return Safety::None;
+    if (text == "warn") return Safety::Warn;
+    if (text == "required") return Safety::Required;
+    return ValueError{fmt::format("{} is not a choice of 'safety'", quoted(text)),
+                      suggest(text, {"none", "warn", "required"})};
 }
 
 Parsed<std::string> parse_system_name(std::string_view text) {

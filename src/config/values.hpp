@@ -19,15 +19,21 @@ namespace qvm {
 /// `controller:line`, `controller`, or a bare line number, which leaves the controller empty.
 [[nodiscard]] Parsed<IntrSpec> parse_intr(std::string_view text);
 [[nodiscard]] Parsed<HostDev> parse_hostdev(std::string_view text);
+/// `priority[r|f|o]`, or the sporadic `high,low,replenishments,period,budget[s]`.
 [[nodiscard]] Parsed<SchedSpec> parse_sched(std::string_view text);
 [[nodiscard]] Parsed<Delay> parse_delay(std::string_view text);
 [[nodiscard]] Parsed<NumberPair> parse_pair(std::string_view text);
+/// Far above any kernel's limit; which CPUs exist is for whoever places the threads to know.
+inline constexpr std::uint64_t kLastCpu = 0xffff;
 /// `0,1,5`: host CPUs in the order given, each once.
 [[nodiscard]] Parsed<std::vector<std::uint32_t>> parse_runmask(std::string_view text);
 /// `error,warn,...`: the first argument of `logger` and `log`.
 [[nodiscard]] Parsed<std::vector<Severity>> parse_severities(std::string_view text);
 /// The second argument of `logger` and `log`.
 [[nodiscard]] Parsed<LogDestination> parse_destination(std::string_view text);
+/// What is to happen if a part is not certified: nothing, a warning, an error.
+enum class Safety : std::uint8_t { None, Warn, Required };
+[[nodiscard]] Parsed<Safety> parse_safety(std::string_view text);
 /// `[A-Za-z0-9._-]{1,63}`, but neither `.` nor `..`: it names a directory.
 [[nodiscard]] Parsed<std::string> parse_system_name(std::string_view text);
 

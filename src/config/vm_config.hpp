@@ -41,11 +41,22 @@ struct HostDev {
     bool operator==(const HostDev&) const = default;
 };
 
+/// What the sporadic form of `sched` has besides the high priority. The unit of period and budget is not fixed yet:
+/// both are as written.
+struct Sporadic {
+    std::uint32_t low = 1;                 ///< priority while the budget is spent; 1 to the high one
+    std::uint64_t max_replenishments = 1;  ///< at least 1
+    std::uint64_t period = 1;              ///< at least 1
+    std::uint64_t budget = 1;              ///< 1 to `period`
+    bool operator==(const Sporadic&) const = default;
+};
+
 /// `sched`: priority and policy of a thread. The priority is as written (QNX's scale, 1 to 255).
 struct SchedSpec {
-    enum class Policy : std::uint8_t { RoundRobin, Fifo, Other };
-    std::uint32_t priority = 10;
+    enum class Policy : std::uint8_t { RoundRobin, Fifo, Other, Sporadic };
+    std::uint32_t priority = 10;  ///< for Sporadic the high one
     Policy policy = Policy::RoundRobin;
+    std::optional<Sporadic> sporadic{};  ///< for Policy::Sporadic only
     bool operator==(const SchedSpec&) const = default;
 };
 
@@ -101,7 +112,7 @@ struct CpuSpec {
     Location where;
     std::optional<SchedSpec> sched{};
     Location sched_where{};
-    std::vector<std::uint32_t> runmask{};  ///< host CPUs; empty: any
+    std::vector<std::uint32_t> runmask{};  ///< host CPUs, from `runmask` or `cluster`; empty: any
     Location runmask_where{};
 };
 

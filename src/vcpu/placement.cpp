@@ -34,9 +34,9 @@ void place(const std::vector<std::uint32_t>& cpus, Location where) {
 }
 
 void schedule(const SchedSpec& sched, Location where) {
-    const int policy = sched.policy == SchedSpec::Policy::Fifo ? SCHED_FIFO : SCHED_RR;
+    const auto [policy, priority] = linux_schedule(sched);
     sched_param wanted{};
-    wanted.sched_priority = static_cast<int>(std::min(sched.priority, kHighestPriority));
+    wanted.sched_priority = priority;
     const int error = ::pthread_setschedparam(::pthread_self(), policy, &wanted);
     int actual_policy = -1;
     sched_param actual{};
@@ -48,6 +48,11 @@ void schedule(const SchedSpec& sched, Location where) {
 }
 
 }  // namespace
+
+LinuxSchedule linux_schedule(const SchedSpec& sched) noexcept {
+    return {sched.policy == SchedSpec::Policy::Fifo ? SCHED_FIFO : SCHED_RR,
+            static_cast<int>(std::min(sched.priority, kHighestPriority))};
+}
 
 void place_this_thread(const CpuSpec& cpu) {
     if (!cpu.runmask.empty()) place(cpu.runmask, cpu.runmask_where);

@@ -13,19 +13,21 @@ using namespace qvm::test;
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kSeeds{
+constexpr std::array<std::string_view, 5> kSeeds{
     "system linux\nram 0xa0000\nrom 0xc0000,0x40000\nram 512M\ncpu sched 8f cpu runmask 0,1\nload 0x100000,k\n"
     "initrd load i\ncmdline \"console=ttyS0\n\tquiet\\\n x\"\nlogger error,warn stderr\n",
     "ram 1M\r\nvdev ioapic loc 0xf8000000 intr apic name myioapic # comment\r\nvdev ser8250\r\n\tintr myioapic:4 "
     "hostdev >\"|cat \\\"x\\\" -n\" delayed forever batch 10 log error,warning none\r\nset exit-on-halt off\r\n",
     "ram 0,1G reserve loc io 0xcf,0x8 intr 39 loc pci:0:1.2\nvdev dog action dump legacy window 4K data \xc3\xa4\n"
     "vdev mc146818 reg 0x0b,0x02 name rtc\nvdev hpet intr a:1 frequency 5\npass loc mem:0x1000,rwn=0x2000\n",
-    "\xef\xbb\xbf\tcpu\n\n  ram 4096M,2048M\\\n sched 255o\nunsupported reference abort dump \"|gzip\"\ndryrun"};
+    "\xef\xbb\xbf\tcpu\n\n  ram 4096M,2048M\\\n sched 255o\nunsupported reference abort dump \"|gzip\"\ndryrun",
+    "ram 1M reserve loc mem:$asinfo_start{sysram},$asinfo_length{sysram}\nload $env{IMAGES}/k$env{EMPTY} cmdline "
+    "\"a=$env{WORDS} $b $env{DOLLAR}\" cpu cluster _cpu-1 partition p sched 20,10,5,100,30s debug safety warn"};
 
-constexpr std::array<std::string_view, 16> kPieces{"\"",   "\\",   "\n", "\r\n",  "#",
-                                                   ",",    ":",    "\t", "vdev ", " ram ",
-                                                   "\xff", "\x01", "0x", "@",     "99999999999999999999",
-                                                   " set "};
+constexpr std::array<std::string_view, 18> kPieces{"\"",    "\\",    "\n", "\r\n",  "#",
+                                                   ",",     ":",     "\t", "vdev ", " ram ",
+                                                   "\xff",  "\x01",  "0x", "@",     "99999999999999999999",
+                                                   " set ", "$env{", "}"};
 
 class Mutator {
 public:

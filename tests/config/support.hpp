@@ -53,6 +53,25 @@ private:
 
 inline const Grammar kGrammar;
 
+/// A host that is the same wherever the tests run.
+class Host : public HostInfo {
+public:
+    [[nodiscard]] std::optional<std::string> environment(std::string_view name) const override {
+        if (name == "IMAGES") return "/vm/images";
+        if (name == "EMPTY") return "";
+        if (name == "DOLLAR") return "$env{IMAGES}";
+        if (name == "WORDS") return "a b#c";
+        if (name == "BYTES") return "\x01";
+        return std::nullopt;
+    }
+    [[nodiscard]] Parsed<Range> region(std::string_view name) const override {
+        if (name == "sysram") return *Range::make(0x80000000, 64 * kMiB);
+        return ValueError{"this host has no region named " + quoted(name), "searched: nowhere"};
+    }
+};
+
+inline const Host kHost;
+
 /// What came of a configuration.
 struct Outcome {
     Sources sources;
@@ -74,17 +93,18 @@ struct Outcome {
     [[nodiscard]] std::string rendered() const { return diagnostics.render(sources); }
 };
 
-inline Outcome parse(std::string_view text) {
+inline Outcome parse(std::string_view text, std::string_view host_map = {}) {
     Outcome out;
-    ConfigReader reader{out.sources, out.diagnostics};
+    ConfigReader reader{out.sources, out.diagnostics, kHost};
     reader.add_text("vm.qvmconf", std::string{text});
+    if (!host_map.empty()) reader.add_host_map_text("host.map", std::string{host_map});
     out.config = reader.finish(kGrammar);
     return out;
 }
 
 inline Outcome parse_argv(const std::vector<std::string>& elements) {
     Outcome out;
-    ConfigReader reader{out.sources, out.diagnostics};
+    ConfigReader reader{out.sources, out.diagnostics, kHost};
     reader.add_argv(elements);
     out.config = reader.finish(kGrammar);
     return out;

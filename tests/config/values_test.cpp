@@ -146,8 +146,27 @@ TEST_CASE("priorities outside 1 to 255 and unknown policies are refused") {
     }
 }
 
-TEST_CASE("the sporadic form is not supported yet and says so") {
-    CHECK(parse_sched("20,10,5,100,30s").error().message == "the sporadic form of 'sched' is not supported yet");
+TEST_CASE("spec 2.3: the sporadic form has two priorities, a count, a period and a budget") {
+    const SchedSpec expected{20, SchedSpec::Policy::Sporadic, Sporadic{10, 5, 100, 30}};
+    CHECK(*parse_sched("20,10,5,100,30s") == expected);
+    CHECK(*parse_sched("20,10,5,100,30") == expected);
+    CHECK_FALSE(parse_sched("20")->sporadic);
+}
+
+TEST_CASE("a wrong sporadic form is refused where it goes wrong") {
+    const auto fault = [](const char* text) {
+        const ValueError error = parse_sched(text).error();
+        return std::to_string(error.offset) + " " + error.message;
+    };
+    CHECK(fault("20,10,5,100") == "0 4 numbers where the sporadic form has 5");
+    CHECK(fault("20,10,5,100,30,1s") == "0 6 numbers where the sporadic form has 5");
+    CHECK(fault("0,10,5,100,30s") == "0 '0' is not a priority");
+    CHECK(fault("20,256,5,100,30s") == "3 '256' is not a priority");
+    CHECK(fault("20f,10,5,100,30s") == "0 '20f' is not a priority");
+    CHECK(fault("20,21,5,100,30s") == "3 the low priority is above the high one");
+    CHECK(fault("20,10,0,100,30s") == "6 this must be at least 1");
+    CHECK(fault("20,10,5,x,30s") == "8 'x' is not a number");
+    CHECK(fault("20,10,5,100,101s") == "12 the budget is longer than the period");
 }
 
 TEST_CASE("a delay is a number of seconds or forever") {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// docs/qvmconf.md says what the program does: its examples are read, and no word of the language is missing in it.
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
+
+#include "config/language.hpp"
+#include "config/support.hpp"
+#include "config/variables.hpp"
+#include "launcher/launcher.hpp"
+
+using namespace qvm;
+using namespace qvm::test;
+
+namespace {
+
+std::string manual() {
+    std::ifstream file{QVM_SOURCE_DIR "/docs/qvmconf.md"};
+    REQUIRE(file);
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// The fenced blocks of that language.
+std::vector<std::string> blocks(const std::string& text, const std::string& language) {
+    const std::string fence = "```" + language + "\n";
+    std::vector<std::string> out;
+    for (std::size_t at = text.find(fence); at != std::string::npos; at = text.find(fence, at)) {
+        at += fence.size();
+        const std::size_t end = text.find("```", at);
+        out.push_back(text.substr(at, end - at));
+        at = end + 3;
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("every example of the manual is a configuration") {
+    const std::string text = manual();
+    const Catalog catalog = make_catalog();
+    const auto maps = blocks(text, "hostmap");
+    REQUIRE(maps.size() == 1);
+    const auto examples = blocks(text, "qvmconf");
+    CHECK(examples.size() >= 8);
+    for (const std::string& example : examples) {
+        Outcome out;
+        ConfigReader reader{out.sources, out.diagnostics, kHost};
+        reader.add_host_map_text("host.map", maps.front());
+        reader.add_text("example", example.find("ram ") == std::string::npos ? "ram 256M\n" + example : example);
+        const auto config = reader.finish(catalog);
+        INFO(example << out.rendered());
+        CHECK(config);
+    }
+}
+
+TEST_CASE("every word of the language is in the manual") {
+    const std::string text = manual();
+    const auto check = [&text](std::string_view word) {
+        INFO(word);
+        CHECK(text.find("`" + std::string{word} + "`") != std::string::npos);
+    };
+    for (const GlobalOption& each : global_options()) {
+        if (each.name != "vdev") check(each.name);
+    }
+    for (const OptionSpec& each : cpu_options()) check(each.name);
+    for (const OptionSpec& each : reserve_options()) check(each.name);
+    for (const OptionSpec& each : common_vdev_options()) check(each.name);
+    for (const VariableSpec& each : variables()) check(each.name);
+}
+
+TEST_CASE("every vdev and each of its options is in the manual, under its heading") {
+    const std::string text = manual();
+    const Catalog catalog = make_catalog();
+    for (const VdevSyntax* each : catalog.types()) {
+        const std::size_t start = text.find("### `vdev " + std::string{each->type} + "`");
+        INFO(each->type);
+        REQUIRE(start != std::string::npos);
+        const std::string section = text.substr(start, text.find("\n#", start + 1) - start);
+        for (const OptionSpec& option : each->options) {
+            INFO(option.name);
+            CHECK(section.find("`" + std::string{option.name}) != std::string::npos);
+        }
+    }
+}
