@@ -50,6 +50,7 @@ later.)";
 /// The command line, in the order it was given where that matters.
 struct Arguments {
     std::vector<std::string> words{};
+    std::string host_map{};
     bool check = false;
     bool print_map = false;
     bool json = false;
@@ -68,6 +69,8 @@ Arguments parse_arguments(int argc, char** argv) {
     const CLI::Option* const file =
         app.add_option("-f,--file", files, "Read this configuration file")->type_name("FILE")->allow_extra_args(false);
     const CLI::Option* const word = app.add_option("word", words, "Configuration words, or @FILE")->type_name("");
+    app.add_option("--host-map", arguments.host_map, "Names of host memory regions and CPU clusters")
+        ->type_name("FILE");
     app.add_flag("-t,--check", arguments.check, "Judge the configuration and start nothing; needs no KVM");
     app.add_option("--print", print, "Check, then print the guest's memory, ports and interrupt lines")
         ->type_name("map")
@@ -157,6 +160,7 @@ int run(const Arguments& arguments) {
     const Catalog catalog = make_catalog();
     Report report{arguments.json};
     ConfigReader reader{report.sources, report.diagnostics};
+    if (!arguments.host_map.empty()) reader.add_host_map(arguments.host_map);
     reader.add_argv(arguments.words);
     const auto config = reader.finish(catalog);
     if (!config) return kExitConfig;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 
 #include "kvm/guest.hpp"
@@ -42,6 +43,33 @@ bool exists(const std::string& path) {
 }
 
 }  // namespace
+
+TEST_CASE("every example passes --check where its images are") {
+    const TempDir dir;
+    dir.write("vmlinuz", read_file(guest_file("bzimage")));
+    dir.write("initrd.img", "any bytes");
+    std::size_t count = 0;
+    for (const auto& example : std::filesystem::directory_iterator{QVM_EXAMPLES}) {
+        const auto ended = run({"/usr/bin/env", "-C", dir.path("."), QVM_PROGRAM, "--check", "-f", example.path()});
+        CAPTURE(example.path().string(), ended.err);
+        CHECK(ended.ending == kGood);
+        CHECK(ended.err.empty());
+        ++count;
+    }
+    CHECK(count >= 2);
+}
+
+TEST_CASE("--host-map gives clusters and regions their meaning") {
+    const TempDir dir;
+    const std::string text = config_text({.kernel = guest_file("spin.elf"), .more = "cpu cluster big\n"});
+    const std::string map = dir.write("host.map", "cluster big cpus 0\n");
+    const auto known = run_with(dir, text, {"--check", "--host-map", map});
+    CAPTURE(known.err);
+    CHECK(known.ending == kGood);
+    const auto unknown = run_with(dir, text, {"--check"});
+    CHECK(unknown.ending == kConfigError);
+    CHECK(unknown.complains("big"));
+}
 
 TEST_CASE("--check and -t say in one line that a file is good") {
     const std::string flag = GENERATE("--check", "-t");
