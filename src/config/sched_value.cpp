@@ -33,7 +33,7 @@ Parsed<std::uint32_t> priority_in(const Field& field, const char* hint) {
 }
 
 Parsed<std::uint64_t> amount_in(const Field& field) {
-    const auto amount = number_in(field);
+    auto amount = number_in(field);
     if (!amount || *amount != 0) return amount;
     return ValueError{"this must be at least 1", kSporadicHint, field.offset, field.text.size()};
 }
