@@ -171,10 +171,11 @@ int run(const Arguments& arguments) {
         report.print();
         return map ? show_checked(arguments, *map) : kExitConfig;
     }
-    const auto vm = build_vm(*config, catalog, *plan, report.diagnostics);
+    auto vm = build_vm(*config, catalog, *plan, report.diagnostics);
     report.print();
     if (!vm) return kExitConfig;
     const EndCause cause = vm->run();
+    vm.reset();  // the terminal is back and the log written out before the last word
     if (worth_an_alarm(cause)) fmt::print(stderr, "qvm: {}\n", describe(cause));
     return exit_code(cause);
 }

@@ -58,8 +58,8 @@ class Vm:
     def stderr(self) -> str:
         return self.streams["err"].text
 
-    def expect(self, pattern: str, within: float | None = None, stream: str = "out") -> "Said":
-        """Waits for the pattern behind the last expected one; tells its text and its time."""
+    def expect(self, pattern: str, within: float | None = None, stream: str = "out", anywhere: bool = False) -> "Said":
+        """Waits for the pattern, behind the last expected one or anywhere; tells its text and its time."""
         source = self.streams[stream]
         compiled = re.compile(pattern, re.MULTILINE)
         found = None
@@ -67,13 +67,13 @@ class Vm:
         def said():
             nonlocal found
             self._absorb()
-            found = compiled.search(source.text, source.position)
+            found = compiled.search(source.text, 0 if anywhere else source.position)
             return found or self._exit
 
         self._wait(said, within, f"/{pattern}/ on std{stream}")
         if not found:
             raise Failed(f"qvm ended with {self._exit['exit']} before /{pattern}/ on std{stream}")
-        source.position = found.end()
+        source.position = max(source.position, found.end())
         return Said(found, source.time_of(found.end() - 1))
 
     # -- what it is told ----------------------------------------------------------------------
