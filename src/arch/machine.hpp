@@ -71,6 +71,9 @@ public:
     [[nodiscard]] virtual std::unique_ptr<Machine> build(const BoardServices& services) = 0;
 };
 
+/// Which board this is.
+[[nodiscard]] Boards this_board() noexcept;
+
 /// Vdev types that only this board has.
 [[nodiscard]] std::span<const VdevType* const> board_vdev_types() noexcept;
 

@@ -149,7 +149,13 @@ void Diagnostics::error(Location where, std::string message, std::string hint) {
     ++errors_;
 }
 
+void Diagnostics::error(const ConfigError& error) {
+    this->error(error.where(), error.what(), error.hint());
+    if (error.note()) note(error.note()->first, error.note()->second);
+}
+
 void Diagnostics::warning(Location where, std::string message, std::string hint) {
+    if (strict_) return error(where, std::move(message), std::move(hint));
     list_.push_back({DiagnosticKind::Warning, where, std::move(message), std::move(hint)});
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -55,14 +56,21 @@ struct Diagnostic {
     std::string hint;  ///< printed below the caret; may be empty
 };
 
+class ConfigError;
+
 /// Collects what is wrong; notes follow the error or warning that they belong to.
 class Diagnostics {
 public:
     void error(Location where, std::string message, std::string hint = {});
+    void error(const ConfigError& error);
     void warning(Location where, std::string message, std::string hint = {});
     void note(Location where, std::string message);
 
+    /// From now on a warning is an error.
+    void be_strict() noexcept { strict_ = true; }
+
     [[nodiscard]] bool has_errors() const noexcept { return errors_ != 0; }
+    [[nodiscard]] std::size_t errors() const noexcept { return errors_; }
     [[nodiscard]] const std::vector<Diagnostic>& all() const noexcept { return list_; }
     /// `file:line:column: error: message`, the source line, a caret with the range, the hint; for each in turn.
     [[nodiscard]] std::string render(const Sources& sources) const;
@@ -70,6 +78,7 @@ public:
 private:
     std::vector<Diagnostic> list_;
     std::size_t errors_ = 0;
+    bool strict_ = false;
 };
 
 /// A fault of the configuration that shows only while the VM is built. Ends as one more diagnostic, exit code 65.
@@ -77,12 +86,19 @@ class ConfigError : public std::runtime_error {
 public:
     ConfigError(Location where, const std::string& message, std::string hint = {})
         : std::runtime_error{message}, where_{where}, hint_{std::move(hint)} {}
+    /// The same with a note at the other place of a conflict.
+    [[nodiscard]] ConfigError&& noting(Location place, std::string message) && {
+        note_.emplace(place, std::move(message));
+        return std::move(*this);
+    }
     [[nodiscard]] Location where() const noexcept { return where_; }
     [[nodiscard]] const std::string& hint() const noexcept { return hint_; }
+    [[nodiscard]] const std::optional<std::pair<Location, std::string>>& note() const noexcept { return note_; }
 
 private:
     Location where_;
     std::string hint_;
+    std::optional<std::pair<Location, std::string>> note_;
 };
 
 /// A word of the user's for use in a message: in quotes, shortened, without control characters and broken UTF-8.

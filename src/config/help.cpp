@@ -36,6 +36,20 @@ std::string argument(const OptionSpec& option) {
             return "seconds | forever";
         case ArgType::Pair:
             return "number,number";
+        case ArgType::Numbers:
+            return "number[,number...]";
+        case ArgType::Intrs:
+            return "controller:line[,controller:line...]";
+        case ArgType::NamedSize:
+            return "name,size[K|M|G]";
+        case ArgType::Mac:
+            return "aa:bb:cc:dd:ee:ff";
+        case ArgType::Octal:
+            return "octal number";
+        case ArgType::PassLocation:
+            return "[mem:|io:]address[,length][,attributes][=host] | pci:device[=pci:device]";
+        case ArgType::PassIntr:
+            return "controller:line[,t|u][=host]";
         case ArgType::LogRule:
             return "severity[,severity...] destination";
     }

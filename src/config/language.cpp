@@ -8,7 +8,7 @@ namespace qvm {
 
 namespace {
 
-constexpr std::string_view kLoadForm = "load [address,]path";
+constexpr std::string_view kLoadForm = "load [address,]path | pass ...";
 
 constexpr std::array kGlobalOptions{
     GlobalOption{"system", Keyword::System, 1, "name", "names the VM; must be the first option"},
@@ -27,13 +27,13 @@ constexpr std::array kGlobalOptions{
     GlobalOption{"reserve", Keyword::Reserve, 0, "", "keeps what loc and intr name from automatic assignment", true},
     GlobalOption{"logger", Keyword::Logger, 2, "severity[,severity...] destination", "where messages go"},
     GlobalOption{"set", Keyword::Set, 2, "variable value", "changes a variable"},
-    GlobalOption{"pass", Keyword::NotYet, 0, "", "gives the guest a device of the host", true},
-    GlobalOption{"dump", Keyword::NotYet, 1, "directory or |command", "where a dump of the guest goes"},
-    GlobalOption{"unsupported", Keyword::NotYet, 2, "type action", "what to do about what cannot be emulated"},
+    GlobalOption{"pass", Keyword::Pass, 0, "", "gives the guest a device of the host", true},
+    GlobalOption{"dump", Keyword::Dump, 1, "directory or |command", "where a dump of the guest goes"},
+    GlobalOption{"unsupported", Keyword::Unsupported, 2, "type action", "what to do about what cannot be emulated"},
     GlobalOption{"debug", Keyword::Debug, 0, "", "more diagnostics"},
     GlobalOption{"safety", Keyword::Safety, 1, "none|warn|required", "how to treat what is not certified"},
-    GlobalOption{"dryrun", Keyword::NotYet, 0, "", "builds the VM and does not start it"},
-    GlobalOption{"user", Keyword::NotYet, 1, "uid[:gid[,gid...]]", "whom to run as after the set-up"},
+    GlobalOption{"dryrun", Keyword::Dryrun, 0, "", "builds the VM and does not start it"},
+    GlobalOption{"user", Keyword::User, 1, "uid[:gid[,gid...]]", "whom to run as after the set-up"},
 };
 
 constexpr std::array kCpuOptions{
@@ -61,11 +61,16 @@ constexpr std::array kCommonVdevOptions{
                .no_effect = "not yet: all vdevs log to where the loggers say"},
 };
 
-constexpr std::array<std::string_view, 26> kLanguageVdevs{
-    "8259",           "ioapic",    "timer8254",    "mc146818",   "hpet",        "pckeyboard", "ser8250",
-    "wdt-ib700",      "pci-dummy", "gic",          "pl011",      "wdt-sp805",   "virtio-blk", "virtio-net",
-    "virtio-console", "virtio-fs", "virtio-input", "virtio-gpu", "virtio-snd",  "shmem",      "smmu",
-    "virtio-entropy", "progress",  "virtio-video", "tpm",        "virtio-vsock"};
+constexpr std::array kPassOptions{
+    OptionSpec{.name = "loc",
+               .type = ArgType::PassLocation,
+               .help = "where the guest sees it, length and attributes, and where the host has it",
+               .repeatable = true},
+    OptionSpec{.name = "intr",
+               .type = ArgType::PassIntr,
+               .help = "the line that the guest sees, and the host's interrupt",
+               .repeatable = true},
+};
 
 }  // namespace
 
@@ -81,6 +86,8 @@ std::span<const OptionSpec> cpu_options() noexcept { return kCpuOptions; }
 
 std::span<const OptionSpec> reserve_options() noexcept { return kReserveOptions; }
 
+std::span<const OptionSpec> pass_options() noexcept { return kPassOptions; }
+
 std::span<const OptionSpec> common_vdev_options() noexcept { return kCommonVdevOptions; }
 
 const OptionSpec* find_option(std::span<const OptionSpec> options, std::string_view name) noexcept {
@@ -88,8 +95,6 @@ const OptionSpec* find_option(std::span<const OptionSpec> options, std::string_v
         std::find_if(options.begin(), options.end(), [name](const OptionSpec& each) { return each.name == name; });
     return found == options.end() ? nullptr : &*found;
 }
-
-std::span<const std::string_view> language_vdevs() noexcept { return kLanguageVdevs; }
 
 std::string_view bare_vdev_type(std::string_view spelling) noexcept {
     constexpr std::string_view kPrefix = "vdev-";

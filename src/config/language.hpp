@@ -24,7 +24,11 @@ enum class Keyword : std::uint8_t {
     Set,
     Debug,
     Safety,
-    NotYet,  ///< a word of the language that this version cannot do
+    Pass,
+    Dump,
+    Unsupported,
+    User,
+    Dryrun,
 };
 
 /// A word that may stand in any context.
@@ -45,11 +49,13 @@ struct GlobalOption {
 [[nodiscard]] std::span<const OptionSpec> cpu_options() noexcept;
 /// What belongs to a `reserve`.
 [[nodiscard]] std::span<const OptionSpec> reserve_options() noexcept;
+/// What belongs to a `pass`.
+[[nodiscard]] std::span<const OptionSpec> pass_options() noexcept;
 /// Null if `options` has none of that name.
 [[nodiscard]] const OptionSpec* find_option(std::span<const OptionSpec> options, std::string_view name) noexcept;
 
-/// Types of vdev that the language has; which of them exist is for the catalogue to say.
-[[nodiscard]] std::span<const std::string_view> language_vdevs() noexcept;
+/// Types of vdev that the language has and this program can only read: no row of them is in the catalogue.
+[[nodiscard]] std::span<const VdevSyntax> language_vdevs() noexcept;
 /// The bare type: "pl011" for `vdev-pl011`, `vdev-pl011.so`, `/lib/vdev-pl011-safety.so`.
 [[nodiscard]] std::string_view bare_vdev_type(std::string_view spelling) noexcept;
 

@@ -39,6 +39,7 @@ std::string page_hint(std::uint64_t value) {
 void MemoryPlan::add_broken(bool rom) {
     (rom ? rom_seen_ : ram_seen_) = true;
     next_is_known_ = false;
+    broken_ = true;
 }
 
 bool MemoryPlan::whole_pages(std::uint64_t value, std::string_view what, Location where) {
@@ -73,7 +74,10 @@ void MemoryPlan::add(bool rom, const MemoryArgument& asked, const Word& word) {
         diagnostics_.error(word.where, fmt::format("this {} does not fit in the 64-bit address space", kind(rom)));
         return add_broken(rom);
     }
-    if (!free_of_overlap(*range, word.where)) return;
+    if (!free_of_overlap(*range, word.where)) {
+        broken_ = true;
+        return;
+    }
     const MemorySpec spec{rom, *range, word.where};
     memory_.push_back(spec);
     by_start_.emplace(range->start(), spec);

@@ -30,6 +30,8 @@ public:
     [[nodiscard]] bool any() const noexcept { return ram_seen_ || rom_seen_; }
     /// A `ram` line was seen, right or wrong.
     [[nodiscard]] bool any_ram() const noexcept { return ram_seen_; }
+    /// Every line has its place.
+    [[nodiscard]] bool known() const noexcept { return !broken_; }
     /// In the order of the file.
     [[nodiscard]] std::vector<MemorySpec> take() { return std::move(memory_); }
 
@@ -43,6 +45,7 @@ private:
     std::uint64_t next_ = 0;    ///< the first address above all; meaningless if end_reached_
     bool end_reached_ = false;  ///< the last byte of the address space is taken
     bool next_is_known_ = true;
+    bool broken_ = false;
     bool ram_seen_ = false;
     bool rom_seen_ = false;
 };

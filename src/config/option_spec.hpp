@@ -22,6 +22,13 @@ enum class ArgType : std::uint8_t {
     Sched,     ///< priority[r|f|o], or high,low,n,period,budget  -> SchedSpec
     Delay,     ///< seconds or `forever`                         -> Delay
     Pair,      ///< number,number                                -> NumberPair
+    Numbers,   ///< number or size[,...]                         -> std::vector<std::uint64_t>
+    Intrs,     ///< controller:line[,...]                        -> std::vector<IntrSpec>
+    NamedSize, ///< name,size                                    -> NamedSize
+    Mac,       ///< aa:bb:cc:dd:ee:ff or aabbccddeeff            -> std::string with colons, lower case
+    PassLocation,  ///< of `pass` only                           -> PassLocation
+    PassIntr,      ///< of `pass` only                           -> PassIntr
+    Octal,     ///< 0600                                         -> std::uint64_t
     LogRule,   ///< two arguments: filter[,filter...] dest       -> LogRule
 };
 
@@ -36,11 +43,26 @@ struct OptionSpec {
     std::string_view no_effect{};  ///< why the option is accepted but does nothing here; empty if it works
 };
 
+/// The boards that have a thing.
+enum class Boards : std::uint8_t { X86 = 1, Arm64 = 2, Both = 3 };
+[[nodiscard]] constexpr bool has_board(Boards set, Boards one) noexcept {
+    return (static_cast<unsigned>(set) & static_cast<unsigned>(one)) != 0;
+}
+
+/// What others must know of a vdev that this program can only read: enough to find conflicts.
+struct VdevFootprint {
+    std::uint64_t size = 0;  ///< bytes, or ports, that its `loc` takes; 0: not known
+    bool io = false;         ///< a `loc` without prefix is a port
+    unsigned lines = 0;      ///< input lines, if it is an interrupt controller
+};
+
 /// What the parser must know of one vdev type.
 struct VdevSyntax {
     std::string_view type;     ///< "ser8250"
     std::string_view summary;  ///< one line for the help
     std::span<const OptionSpec> options{};
+    Boards boards = Boards::Both;
+    VdevFootprint footprint{};
 };
 
 /// The vdev types that exist, as far as the parser is concerned.

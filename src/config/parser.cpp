@@ -26,20 +26,20 @@ Location span_of(const Location& first, const Location& second) noexcept {
 }  // namespace
 
 Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-               Diagnostics& diagnostics)
+               ParserOptions options, Diagnostics& diagnostics)
     : stream_{words},
       complete_{complete},
       grammar_{grammar},
       map_{map},
       diagnostics_{diagnostics},
+      options_{options},
       memory_{diagnostics} {}
 
-std::optional<VmConfig> Parser::run() {
+Reading Parser::run() {
     while (!stream_.at_end()) step();
     close();
     finish();
-    if (diagnostics_.has_errors()) return std::nullopt;
-    return std::move(config_);
+    return std::move(reading_);
 }
 
 void Parser::step() {
@@ -63,10 +63,18 @@ void Parser::close() {
 
 void Parser::finish() {
     config_.memory = memory_.take();
-    if (!memory_.any_ram() && complete_) {
+    reading_.memory_known = memory_.known();
+    if (!memory_.any_ram() && !passes_memory() && complete_) {
         diagnostics_.error(everything(), "the guest has no memory", "add a line such as 'ram 512M'");
     }
-    if (config_.cpus.empty()) config_.cpus.push_back({.where = {kNoSource, 0, 0, 0}});
+    if (config_.cpus.empty()) config_.cpus.push_back({.where = Location{kNoSource, 0, 0, 0}});
+}
+
+bool Parser::passes_memory() const noexcept {
+    return std::any_of(config_.passed.begin(), config_.passed.end(), [](const PassSpec& pass) {
+        return std::any_of(pass.locations.begin(), pass.locations.end(),
+                           [](const PassLocation& each) { return each.is_memory(); });
+    });
 }
 
 /// For what is missing: the only source there is, or nowhere.
@@ -88,6 +96,8 @@ const OptionSpec* Parser::own_option(std::string_view name) const noexcept {
             return find_option(cpu_options(), name);
         case Context::Reserve:
             return find_option(reserve_options(), name);
+        case Context::Pass:
+            return find_option(pass_options(), name);
         case Context::Vdev:
             break;
     }
@@ -158,7 +168,8 @@ std::optional<OptionValue> Parser::read_option(const Word& option, const OptionS
     }
     const Word* first = take_argument(option, takes);
     if (first == nullptr) return std::nullopt;
-    const Word argument = spec.type == ArgType::Location ? joined_location(*first) : *first;
+    const bool place = spec.type == ArgType::Location || spec.type == ArgType::PassLocation;
+    const Word argument = place ? joined_location(*first) : *first;
     auto value = accept(option, argument, takes, parse_argument(spec, argument.text));
     if (!value) return std::nullopt;
     if (const auto* sched = std::get_if<SchedSpec>(&*value)) check_sporadic(*sched, spec, argument);
@@ -188,6 +199,7 @@ std::vector<std::string_view> Parser::owners(std::string_view name) const {
     if (find_option(cpu_options(), name) != nullptr) out.emplace_back("cpu");
     if (vdev_option_of_any_type(name) != nullptr) out.emplace_back("vdev");
     if (find_option(reserve_options(), name) != nullptr) out.emplace_back("reserve");
+    if (find_option(pass_options(), name) != nullptr) out.emplace_back("pass");
     return out;
 }
 
@@ -207,7 +219,9 @@ std::string Parser::why_unknown(const Word& word) const {
     if (context_ == Context::Vdev) {
         return fmt::format("vdev '{}' has no option '{}'", config_.vdevs.back().syntax->type, word.text);
     }
-    const std::string_view present = context_ == Context::Cpu ? "cpu" : "reserve";
+    const std::string_view present = context_ == Context::Cpu    ? "cpu"
+                                     : context_ == Context::Pass ? "pass"
+                                                                 : "reserve";
     return fmt::format("'{}' has no option '{}'", present, word.text);
 }
 
@@ -223,6 +237,7 @@ std::string Parser::hint_for_unknown(const Word& word) const {
     };
     if (context_ == Context::Cpu) add(cpu_options());
     if (context_ == Context::Reserve) add(reserve_options());
+    if (context_ == Context::Pass) add(pass_options());
     if (context_ == Context::Vdev) add(vdev_options());
     if (context_ == Context::Vdev) add(common_vdev_options());
     if (!owners(word.text).empty()) return known.empty() ? "" : fmt::format("it has: {}", fmt::join(known, ", "));
@@ -251,9 +266,9 @@ void Parser::skip_to_option() {
     }
 }
 
-std::optional<VmConfig> parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar,
-                                    const HostMap& map, Diagnostics& diagnostics) {
-    return Parser{words, complete, grammar, map, diagnostics}.run();
+Reading parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+                    ParserOptions options, Diagnostics& diagnostics) {
+    return Parser{words, complete, grammar, map, options, diagnostics}.run();
 }
 
 }  // namespace qvm

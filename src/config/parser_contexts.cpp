@@ -15,6 +15,7 @@ void Parser::context_option(const Word& option, const OptionSpec& spec) {
     }
     if (context_ == Context::Cpu) return cpu_option(option, spec);
     if (context_ == Context::Reserve) return reserve_option(option, spec);
+    if (context_ == Context::Pass) return pass_option(option, spec);
     vdev_option(option, spec);
 }
 
@@ -23,8 +24,9 @@ void Parser::cpu_option(const Word& option, const OptionSpec& spec) {
     const auto given = read_option(option, spec);
     if (!given) return;
     check_effect(option, &spec, spec.no_effect);
-    if (spec.name != "sched") return;
     CpuSpec& cpu = config_.cpus.back();
+    if (spec.name == "partition") cpu.partition = std::get<std::string>(given->value);
+    if (spec.name != "sched") return;
     cpu.sched = std::get<SchedSpec>(given->value);
     cpu.sched_where = given->where;
 }
@@ -51,10 +53,24 @@ void Parser::host_cpus(const Word& option, const OptionSpec& spec) {
 void Parser::reserve_option(const Word& option, const OptionSpec& spec) {
     const auto given = read_option(option, spec);
     if (!given) return;
-    ReserveSpec reserved{GuestLocation{}, given->where};
+    ReserveSpec reserved{GuestLocation{}, given->where, config_.vdevs.size()};
     if (const auto* location = std::get_if<GuestLocation>(&given->value)) reserved.what = *location;
     if (const auto* intr = std::get_if<IntrSpec>(&given->value)) reserved.what = *intr;
     config_.reserved.push_back(std::move(reserved));
+}
+
+void Parser::pass_option(const Word& option, const OptionSpec& spec) {
+    const auto given = read_option(option, spec);
+    if (!given) return;
+    PassSpec& pass = config_.passed.back();
+    if (const auto* location = std::get_if<PassLocation>(&given->value)) {
+        pass.locations.push_back(*location);
+        pass.locations.back().where = given->where;
+    }
+    const auto* intr = std::get_if<PassIntr>(&given->value);
+    if (intr == nullptr || !names_controller(intr->guest, given->where)) return;
+    pass.interrupts.push_back(*intr);
+    pass.interrupts.back().where = given->where;
 }
 
 const VdevSyntax* Parser::find_vdev(std::string_view spelling) const noexcept {
@@ -72,24 +88,25 @@ void Parser::vdev(const Word& option, const GlobalOption& global) {
     const Word* type = take_argument(option, global.takes);
     const VdevSyntax* syntax = type == nullptr ? nullptr : find_vdev(type->text);
     open(syntax == nullptr ? Context::Ignored : Context::Vdev, option);
+    vdev_refused_ = syntax == nullptr;
     if (syntax == nullptr) {
+        reading_.vdev_lost = true;
         if (type != nullptr && !type->broken) refuse_vdev(option, *type, global);
         return;
     }
     given_.clear();
-    config_.vdevs.push_back({syntax, type->where, {}});
+    errors_before_vdev_ = diagnostics_.errors();
+    config_.vdevs.push_back({.syntax = syntax, .where = type->where});
 }
 
 void Parser::refuse_vdev(const Word& option, const Word& type, const GlobalOption& global) {
-    if (type.text == "?") return diagnostics_.error(type.where, "'vdev ?' is not supported yet");
-    const std::string_view bare = bare_vdev_type(type.text);
-    const auto known = language_vdevs();
-    if (std::find(known.begin(), known.end(), bare) != known.end()) {
-        return diagnostics_.error(type.where, fmt::format("vdev '{}' does not exist in this version", bare));
+    if (options_.skip_unknown_vdevs && !is_option(type.text)) {
+        return diagnostics_.warning(type.where,
+                                    fmt::format("unknown vdev type {}: it is left out", quoted(type.text)));
     }
+    const std::string_view bare = bare_vdev_type(type.text);
     std::vector<std::string_view> types;
     for (const VdevSyntax* each : grammar_.types()) types.push_back(each->type);
-    types.insert(types.end(), known.begin(), known.end());
     refuse(option, type, global.takes,
            {fmt::format("unknown vdev type {}", quoted(type.text)), did_you_mean(bare, types)});
 }
@@ -104,14 +121,17 @@ void Parser::vdev_option(const Word& option, const OptionSpec& spec) {
     options.push_back(std::move(*given));
 }
 
+bool Parser::names_controller(const IntrSpec& intr, const Location& where) {
+    if (!intr.controller.empty()) return true;
+    diagnostics_.error(where, "this interrupt line does not name its controller",
+                       fmt::format("write controller:line, such as 'myioapic:{}'", intr.line.value_or(0)));
+    return false;
+}
+
 /// What the language allows elsewhere, but not in a vdev.
 bool Parser::fits_vdev(const OptionValue& value) {
     const auto* intr = std::get_if<IntrSpec>(&value.value);
-    if (intr != nullptr && intr->controller.empty()) {
-        diagnostics_.error(value.where, "this interrupt line does not name its controller",
-                           fmt::format("write controller:line, such as 'myioapic:{}'", intr->line.value_or(0)));
-        return false;
-    }
+    if (intr != nullptr && !names_controller(*intr, value.where)) return false;
     const auto* text = std::get_if<std::string>(&value.value);
     if (text == nullptr || !text->empty() || value.spec->name != "name") return true;
     diagnostics_.error(value.where, "an empty name");
@@ -119,7 +139,7 @@ bool Parser::fits_vdev(const OptionValue& value) {
 }
 
 void Parser::finish_vdev() {
-    const VdevSpec& vdev = config_.vdevs.back();
+    VdevSpec& vdev = config_.vdevs.back();
     const bool cut_off = stream_.at_end() && !complete_;
     for (const OptionSpec& spec : vdev_options()) {
         const bool given = std::find(given_.begin(), given_.end(), &spec) != given_.end();
@@ -127,6 +147,11 @@ void Parser::finish_vdev() {
         diagnostics_.error(vdev.where, fmt::format("vdev '{}' needs '{}'", vdev.syntax->type, spec.name),
                            fmt::format("'{}' takes {}", spec.name, describe_argument(spec)));
     }
+    check_name(vdev);
+    vdev.damaged = diagnostics_.errors() != errors_before_vdev_;
+}
+
+void Parser::check_name(const VdevSpec& vdev) {
     const OptionValue* name = vdev.find("name");
     if (name == nullptr) return;
     const auto [other, is_new] = vdev_names_.try_emplace(std::string{vdev.name()}, name->where);

@@ -11,8 +11,7 @@ namespace qvm {
 
 namespace {
 
-LoadSpec::Blob blob_of(std::string_view word) noexcept {
-    using Blob = LoadSpec::Blob;
+Blob blob_of(std::string_view word) noexcept {
     if (word == "guest") return Blob::Guest;
     if (word == "initrd") return Blob::Initrd;
     if (word == "fdt") return Blob::Fdt;
@@ -33,7 +32,7 @@ void Parser::global_option(const Word& option, const GlobalOption& global) {
         case Keyword::Cpu:
             return cpu(option);
         case Keyword::Load:
-            return load(option, global.takes, LoadSpec::Blob::Sniff);
+            return load(option, global.takes, Blob::Sniff);
         case Keyword::Blob:
             return blob(option);
         case Keyword::Cmdline:
@@ -47,18 +46,22 @@ void Parser::global_option(const Word& option, const GlobalOption& global) {
         case Keyword::Set:
             return set(option, global);
         case Keyword::Debug:
+            config_.debug = true;
             return check_effect(option, &global, "no part of this version has diagnostics that it could enable");
         case Keyword::Safety:
             return safety(option, global);
-        case Keyword::NotYet:
-            return not_yet(option, global);
+        case Keyword::Pass:
+            return pass(option, Blob::Sniff);
+        case Keyword::Dump:
+            return dump(option, global);
+        case Keyword::Unsupported:
+            return unsupported(option, global);
+        case Keyword::User:
+            return user(option, global);
+        case Keyword::Dryrun:
+            config_.dryrun = option.where;
+            return;
     }
-}
-
-void Parser::not_yet(const Word& option, const GlobalOption& global) {
-    diagnostics_.error(option.where, fmt::format("'{}' is not supported yet", option.text));
-    skip(global.arguments);
-    if (global.opens_context) open(Context::Ignored, option);
 }
 
 void Parser::system(const Word& option, const GlobalOption& global) {
@@ -90,19 +93,19 @@ void Parser::cpu(const Word& option) {
 
 void Parser::blob(const Word& option) {
     const std::string_view next = stream_.at_end() ? std::string_view{} : stream_.peek().text;
-    if (next == "pass") return;                                  // it says itself that it is not supported
+    if (next == "pass") return pass(stream_.take(), blob_of(option.text));
     if (next != "load" && context_ == Context::Ignored) return;  // may be an option of a vdev that is not known
     if (next != "load") {
         if (complete_ || !stream_.at_end()) {
-            diagnostics_.error(option.where, fmt::format("'{}' must be followed by 'load'", option.text));
+            diagnostics_.error(option.where, fmt::format("'{}' must be followed by 'load' or 'pass'", option.text));
         }
         return skip_to_option();
     }
     load(stream_.take(), find_global("load")->takes, blob_of(option.text));
 }
 
-void Parser::load(const Word& option, std::string_view takes, LoadSpec::Blob blob) {
-    if (!memory_.any() && !load_refused_) {
+void Parser::load(const Word& option, std::string_view takes, Blob blob) {
+    if (!memory_.any() && !passes_memory() && !load_refused_) {
         diagnostics_.error(option.where, "'load' before any 'ram': there is nowhere to load to",
                            "move the 'ram' lines before it");
         load_refused_ = true;
@@ -131,11 +134,49 @@ void Parser::logger(const Word& option, const GlobalOption& global) {
     if (rule) config_.loggers.push_back(std::move(*rule));
 }
 
+void Parser::pass(const Word& option, Blob blob) {
+    open(Context::Pass, option);
+    config_.passed.push_back({.blob = blob, .where = option.where, .after_vdevs = config_.vdevs.size()});
+}
+
+void Parser::dump(const Word& option, const GlobalOption& global) {
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr) return;
+    auto target = accept(option, *argument, global.takes, parse_dump(argument->text));
+    if (!target) return;
+    config_.dump = std::move(*target);
+    config_.dump->where = argument->where;
+}
+
+void Parser::unsupported(const Word& option, const GlobalOption& global) {
+    const Word* what = take_argument(option, global.takes);
+    if (what == nullptr) return;
+    const auto type = accept(option, *what, global.takes, parse_unsupported_type(what->text));
+    if (!type && is_option(what->text)) return;
+    const Word* then = take_argument(option, global.takes);
+    if (then == nullptr) return;
+    const auto action = accept(option, *then, global.takes, parse_unsupported_action(then->text));
+    if (!type || !action) return;
+    std::erase_if(config_.unsupported, [&type](const UnsupportedSpec& each) { return each.type == *type; });
+    config_.unsupported.push_back({*type, *action, option.where});
+}
+
+void Parser::user(const Word& option, const GlobalOption& global) {
+    const Word* argument = take_argument(option, global.takes);
+    if (argument == nullptr) return;
+    auto who = accept(option, *argument, global.takes, parse_user(argument->text));
+    if (!who) return;
+    config_.user = std::move(*who);
+    config_.user->where = argument->where;
+}
+
 void Parser::safety(const Word& option, const GlobalOption& global) {
     const Word* argument = take_argument(option, global.takes);
     if (argument == nullptr) return;
     const auto wanted = accept(option, *argument, global.takes, parse_safety(argument->text));
-    if (!wanted || *wanted == Safety::None) return;
+    if (!wanted) return;
+    config_.safety = *wanted;
+    if (*wanted == Safety::None) return;
     if (*wanted == Safety::Required) {
         return diagnostics_.error(argument->where, "no part of this program is certified for safety",
                                   "'safety none' or 'safety warn' lets the VM run without");
@@ -147,7 +188,6 @@ void Parser::safety(const Word& option, const GlobalOption& global) {
 void Parser::set(const Word& option, const GlobalOption& global) {
     const Word* name = take_argument(option, global.takes);
     if (name == nullptr) return;
-    if (name->text == "?") return diagnostics_.error(option.where, "'set ?' is not supported yet");
     const VariableSpec* variable = find_variable(name->text);
     if (variable == nullptr && is_option(name->text)) {
         return refuse(option, *name, global.takes, ValueError{"not a variable"});
@@ -163,7 +203,20 @@ void Parser::set(const Word& option, const GlobalOption& global) {
         diagnostics_.warning(name->where, fmt::format("unknown variable {} has no effect", quoted(name->text)),
                              did_you_mean(name->text, known));
     }
-    config_.variables.push_back({name->text, value->text, name->where, value->where});
+    std::vector<SetSpec>* const into = variables_of(variable, *name);
+    if (into == nullptr) return;
+    std::erase_if(*into, [&name](const SetSpec& each) { return each.name == name->text; });
+    into->push_back({name->text, value->text, name->where, value->where});
+}
+
+/// A variable of a vdev belongs to the last one, whatever other context was opened since. Null if there is none.
+std::vector<SetSpec>* Parser::variables_of(const VariableSpec* variable, const Word& name) {
+    if (variable == nullptr || variable->context == VariableContext::Global) return &config_.variables;
+    if (vdev_refused_) return nullptr;
+    if (!config_.vdevs.empty()) return &config_.vdevs.back().variables;
+    diagnostics_.error(name.where, fmt::format("'{}' is a variable of a vdev, and there is none before it", name.text),
+                       "write it behind the options of the vdev that it is for");
+    return nullptr;
 }
 
 /// Says once for each row of a table why what it declares does nothing.

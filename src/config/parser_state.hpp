@@ -15,6 +15,7 @@
 #include "config/memory_plan.hpp"
 #include "config/parser.hpp"
 #include "config/values.hpp"
+#include "config/variables.hpp"
 #include "config/word_stream.hpp"
 
 namespace qvm {
@@ -22,8 +23,8 @@ namespace qvm {
 class Parser {
 public:
     Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-           Diagnostics& diagnostics);
-    [[nodiscard]] std::optional<VmConfig> run();
+           ParserOptions options, Diagnostics& diagnostics);
+    [[nodiscard]] Reading run();
 
 private:
     enum class Context : std::uint8_t {
@@ -31,6 +32,7 @@ private:
         Cpu,
         Vdev,
         Reserve,
+        Pass,
         Ignored,  ///< of something that was refused: its options are skipped without a word
     };
 
@@ -39,6 +41,7 @@ private:
     void open(Context context, const Word& option);
     void close();
     void finish();
+    [[nodiscard]] bool passes_memory() const noexcept;
     [[nodiscard]] std::span<const OptionSpec> vdev_options() const noexcept;
     [[nodiscard]] const OptionSpec* own_option(std::string_view name) const noexcept;
     [[nodiscard]] bool is_option(std::string_view name) const noexcept;
@@ -71,16 +74,20 @@ private:
 
     // Options that may stand anywhere.
     void global_option(const Word& option, const GlobalOption& global);
-    void not_yet(const Word& option, const GlobalOption& global);
     void system(const Word& option, const GlobalOption& global);
     void memory(const Word& option, const GlobalOption& global, bool rom);
     void cpu(const Word& option);
     void blob(const Word& option);
-    void load(const Word& option, std::string_view takes, LoadSpec::Blob blob);
+    void pass(const Word& option, Blob blob);
+    void dump(const Word& option, const GlobalOption& global);
+    void unsupported(const Word& option, const GlobalOption& global);
+    void user(const Word& option, const GlobalOption& global);
+    void load(const Word& option, std::string_view takes, Blob blob);
     void cmdline(const Word& option, const GlobalOption& global);
     void logger(const Word& option, const GlobalOption& global);
     void safety(const Word& option, const GlobalOption& global);
     void set(const Word& option, const GlobalOption& global);
+    [[nodiscard]] std::vector<SetSpec>* variables_of(const VariableSpec* variable, const Word& name);
     void check_effect(const Word& option, const void* row, std::string_view reason);
 
     // Options of a context.
@@ -88,20 +95,25 @@ private:
     void cpu_option(const Word& option, const OptionSpec& spec);
     void host_cpus(const Word& option, const OptionSpec& spec);
     void reserve_option(const Word& option, const OptionSpec& spec);
+    void pass_option(const Word& option, const OptionSpec& spec);
     void vdev(const Word& option, const GlobalOption& global);
     void refuse_vdev(const Word& option, const Word& type, const GlobalOption& global);
     [[nodiscard]] const VdevSyntax* find_vdev(std::string_view spelling) const noexcept;
     void vdev_option(const Word& option, const OptionSpec& spec);
     [[nodiscard]] bool fits_vdev(const OptionValue& value);
+    [[nodiscard]] bool names_controller(const IntrSpec& intr, const Location& where);
     void finish_vdev();
+    void check_name(const VdevSpec& vdev);
 
     WordStream stream_;
     const bool complete_;
     const VdevGrammar& grammar_;
     const HostMap& map_;
     Diagnostics& diagnostics_;
+    const ParserOptions options_;
     MemoryPlan memory_;
-    VmConfig config_;
+    Reading reading_{};
+    VmConfig& config_ = reading_.config;
 
     Context context_ = Context::None;
     Location context_where_{};
@@ -109,6 +121,8 @@ private:
     std::vector<const OptionSpec*> given_;   ///< options of the present vdev, also those with wrong arguments
     std::map<std::string, Location, std::less<>> vdev_names_;
     std::set<const void*> warned_;  ///< rows of tables whose lack of effect was told
+    std::size_t errors_before_vdev_ = 0;  ///< how many there were when the present vdev began
+    bool vdev_refused_ = false;           ///< the type of the last vdev is unknown
     bool load_refused_ = false;
 };
 

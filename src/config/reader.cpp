@@ -9,7 +9,7 @@
 
 namespace qvm {
 
-void ConfigReader::read(const std::string& path, Location asked) {
+void ConfigReader::open(const std::string& path, Location asked) {
     FileText file = read_text_file(path);
     if (file.error.empty()) return add_text(path, std::move(file.text));
     readable_ = false;
@@ -17,7 +17,7 @@ void ConfigReader::read(const std::string& path, Location asked) {
     diagnostics_.error(asked, fmt::format("cannot read configuration {}: {}", quoted(path), file.error), hint);
 }
 
-void ConfigReader::add_file(const std::string& path) { read(path, {kNoSource, 0, 0, 0}); }
+void ConfigReader::add_file(const std::string& path) { open(path, {kNoSource, 0, 0, 0}); }
 
 void ConfigReader::add_text(std::string name, std::string text) {
     const std::uint32_t source = sources_.add(std::move(name), std::move(text));
@@ -54,17 +54,36 @@ void ConfigReader::add_argv(std::span<const std::string> elements) {
         const Location where{source, static_cast<std::uint32_t>(index + 1), 1,
                              static_cast<std::uint32_t>(element.size())};
         if (element.starts_with('@')) {
-            read(element.substr(1), where);
+            open(element.substr(1), where);
         } else {
             lex_element(element, source, index, words_, diagnostics_);
         }
     }
 }
 
-std::optional<VmConfig> ConfigReader::finish(const VdevGrammar& grammar) {
+std::optional<ConfigReader::Question> ConfigReader::question() const {
+    const auto is = [](const Word& word, std::string_view text) { return word.text == text && !word.broken; };
+    std::string vdev;
+    for (std::size_t at = 0; at + 1 < words_.size(); ++at) {
+        const Word& next = words_[at + 1];
+        if (is(words_[at], "set") && is(next, "?")) return Question{Question::About::Variables, vdev};
+        if (!is(words_[at], "vdev")) continue;
+        if (is(next, "?")) return Question{Question::About::Vdevs, vdev};
+        vdev = next.text;
+    }
+    return std::nullopt;
+}
+
+std::optional<Reading> ConfigReader::read(const VdevGrammar& grammar, ParserOptions options) {
     if (!readable_) return std::nullopt;
     substitute(words_, host_, map_, diagnostics_);
-    return parse_words(words_, complete_, grammar, map_, diagnostics_);
+    return parse_words(words_, complete_, grammar, map_, options, diagnostics_);
+}
+
+std::optional<VmConfig> ConfigReader::finish(const VdevGrammar& grammar) {
+    auto reading = read(grammar);
+    if (!reading || diagnostics_.has_errors()) return std::nullopt;
+    return std::move(reading->config);
 }
 
 }  // namespace qvm

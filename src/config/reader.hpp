@@ -12,6 +12,7 @@
 #include "config/host_map.hpp"
 #include "config/lexer.hpp"
 #include "config/option_spec.hpp"
+#include "config/parser.hpp"
 #include "config/vm_config.hpp"
 
 namespace qvm {
@@ -36,13 +37,23 @@ public:
     void add_host_map(const std::string& path);
     void add_host_map_text(std::string name, std::string text);
 
-    /// Once, after all that is to be added. Nothing if there is an error. A VmConfig points into the grammar's tables,
-    /// which must outlive it.
+    /// What `set ?` or `vdev ?` asks for instead of a VM, and the type of the last vdev before it, if there is one.
+    struct Question {
+        enum class About : std::uint8_t { Variables, Vdevs };
+        About about;
+        std::string vdev{};
+    };
+    [[nodiscard]] std::optional<Question> question() const;
+
+    /// Once, after all that is to be added. With errors, what could be read nevertheless; nothing if a source could
+    /// not be read at all. A VmConfig points into the grammar's tables, which must outlive it.
+    [[nodiscard]] std::optional<Reading> read(const VdevGrammar& grammar, ParserOptions options = {});
+    /// The same, for those who want it without errors or not at all.
     [[nodiscard]] std::optional<VmConfig> finish(const VdevGrammar& grammar);
 
 private:
     /// `asked`: where the file is named, for messages about the file itself.
-    void read(const std::string& path, Location asked);
+    void open(const std::string& path, Location asked);
 
     Sources& sources_;
     Diagnostics& diagnostics_;

@@ -39,6 +39,7 @@ public:
         std::string out;
         bool broken = false;
         bool changed = false;
+        std::size_t written = 0;  // where the value of the last form ends
         for (std::size_t at = 0; at < word.text.size();) {
             const std::string_view rest = std::string_view{word.text}.substr(at);
             const Form* form = form_at(rest);
@@ -48,13 +49,19 @@ public:
                 at += plain;
                 continue;
             }
+            changed = true;
+            if (take_escapes(out, written)) {
+                out += form->opening;
+                at += form->opening.size();
+                continue;
+            }
             const std::size_t end = rest.find('}');
             const std::size_t length = end == std::string_view::npos ? rest.size() : end + 1;
             const auto value = value_of(*form, rest.substr(0, length));
             if (value) out += *value;
+            written = out.size();
             if (!value) diagnostics_.error(word.part(at, length), value.error().message, value.error().hint);
             broken = broken || !value;
-            changed = true;
             at += length;
         }
         word.broken = broken;
@@ -64,6 +71,16 @@ public:
     }
 
 private:
+    /// Before one of the forms, two backslashes are one and a single one makes the form plain text. Whether it does.
+    /// What stands before `from` is the value of another form, which has no escapes.
+    static bool take_escapes(std::string& out, std::size_t from) {
+        std::size_t kept = out.size();
+        while (kept > from && out[kept - 1] == '\\') --kept;
+        const std::size_t backslashes = out.size() - kept;
+        out.resize(kept + backslashes / 2);
+        return backslashes % 2 != 0;
+    }
+
     [[nodiscard]] Parsed<std::string> value_of(const Form& form, std::string_view text) {
         if (!text.ends_with('}')) return ValueError{fmt::format("the brace of '{}' is never closed", form.opening)};
         const std::string_view name = text.substr(form.opening.size(), text.size() - form.opening.size() - 1);

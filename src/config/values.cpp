@@ -14,15 +14,25 @@ namespace {
 constexpr std::uint64_t kLastPort = 0xffff;
 constexpr std::size_t kMaxSystemName = 63;
 
-/// `bus:device[.function]`, the word from `offset` on.
+/// `vendor/device`. The guides write both as hexadecimal with 0x.
+Parsed<GuestLocation> parse_pci_id(const Field& field) {
+    std::vector<Field> parts = split(field.text, '/');
+    for (Field& each : parts) each.offset += field.offset;
+    if (parts.size() > 2) return ValueError{"unexpected text after the device number", {}, parts[2].offset - 1, 0};
+    const auto vendor = number_up_to(parts[0], 0xffff, "PCI vendor");
+    if (!vendor) return vendor.error();
+    const auto device = number_up_to(parts[1], 0xffff, "PCI device number");
+    if (!device) return device.error();
+    return GuestLocation{.space = GuestLocation::Space::Pci,
+                         .pci_id = PciId{static_cast<std::uint16_t>(*vendor), static_cast<std::uint16_t>(*device)}};
+}
+
+/// `bus:device[.function]` or `vendor/device`, the word from `offset` on.
 Parsed<GuestLocation> parse_pci(const Field& field) {
-    if (field.text.find('/') != std::string_view::npos) {
-        return ValueError{"a PCI location by vendor and device number is not supported yet",
-                          "write bus:device[.function], such as pci:0:3.0", field.offset, 0};
-    }
+    if (field.text.find('/') != std::string_view::npos) return parse_pci_id(field);
     const std::vector<Field> parts = split(field.text, ':');
     if (parts.size() != 2) {
-        return ValueError{"a PCI location is pci:bus:device[.function]", {}, field.offset, 0};
+        return ValueError{"a PCI location is pci:bus:device[.function] or pci:vendor/device", {}, field.offset, 0};
     }
     std::vector<Field> slot = split(parts[1].text, '.');
     for (Field& each : slot) each.offset += parts[1].offset;
@@ -34,7 +44,7 @@ Parsed<GuestLocation> parse_pci(const Field& field) {
     if (!device) return device.error();
     const auto function = slot.size() == 2 ? number_up_to(slot[1], 7, "PCI function") : Parsed<std::uint64_t>{0};
     if (!function) return function.error();
-    return GuestLocation{GuestLocation::Space::Pci, *bus << 8 | *device << 3 | *function, std::nullopt};
+    return GuestLocation{.space = GuestLocation::Space::Pci, .address = *bus << 8 | *device << 3 | *function};
 }
 
 /// What is wrong with a location whose numbers are fine; nothing if it is possible.
@@ -59,7 +69,7 @@ Parsed<GuestLocation> parse_addressed(GuestLocation::Space space, std::string_vi
     }
     const auto address = size_in(fields[0]);
     if (!address) return address.error();
-    GuestLocation out{space, *address, std::nullopt};
+    GuestLocation out{.space = space, .address = *address};
     if (fields.size() == 2) {
         const auto length = size_in(fields[1]);
         if (!length) return length.error();
@@ -91,6 +101,49 @@ Parsed<ArgValue> parse_choice(const OptionSpec& spec, std::string_view text) {
     }
     return ValueError{fmt::format("{} is not a choice of '{}'", quoted(text), spec.name),
                       suggest(text, {spec.choices.begin(), spec.choices.end()})};
+}
+
+Parsed<std::vector<std::uint64_t>> parse_numbers(std::string_view text) {
+    std::vector<std::uint64_t> out;
+    for (const Field& field : split(text, ',')) {
+        const auto number = size_in(field);
+        if (!number) return number.error();
+        out.push_back(*number);
+    }
+    return out;
+}
+
+Parsed<std::vector<IntrSpec>> parse_intrs(std::string_view text) {
+    std::vector<IntrSpec> out;
+    for (const Field& field : split(text, ',')) {
+        const auto line = parse_intr(field.text);
+        if (!line) {
+            ValueError error = line.error();
+            error.offset += field.offset;
+            if (error.length == 0) error.length = field.offset + field.text.size() - error.offset;
+            return error;
+        }
+        out.push_back(*line);
+    }
+    return out;
+}
+
+Parsed<NamedSize> parse_named_size(std::string_view text) {
+    const std::size_t comma = text.rfind(',');
+    if (comma == 0 || comma == std::string_view::npos)
+        return ValueError{fmt::format("{} is not a name and a size", quoted(text)), "write name,size"};
+    const auto size = size_in({text.substr(comma + 1), comma + 1});
+    if (!size) return size.error();
+    if (*size == 0) return ValueError{"a size of zero", {}, comma + 1, 0};
+    return NamedSize{std::string{text.substr(0, comma)}, *size};
+}
+
+Parsed<std::uint64_t> parse_octal(std::string_view text) {
+    std::uint64_t value = 0;
+    const bool octal = !text.empty() && text.find_first_not_of("01234567") == std::string_view::npos;
+    for (const char digit : text) value = value * 8 + static_cast<std::uint64_t>(digit - '0');
+    if (octal && text.size() <= 20 && value <= 07777) return value;
+    return ValueError{fmt::format("{} is not an access mode", quoted(text)), "up to 07777 in octal, such as 0600"};
 }
 
 template <typename T>
@@ -213,6 +266,23 @@ Parsed<LogDestination> parse_destination(std::string_view text) {
                       suggest(text, {"stdout", "stderr", "slog", "none"})};
 }
 
+Parsed<UnsupportedSpec::Type> parse_unsupported_type(std::string_view text) {
+    using Type = UnsupportedSpec::Type;
+    if (text == "instruction") return Type::Instruction;
+    if (text == "reference") return Type::Reference;
+    if (text == "register") return Type::Register;
+    return ValueError{fmt::format("unknown type {} of what is unsupported", quoted(text)),
+                      suggest(text, {"instruction", "reference", "register"})};
+}
+
+Parsed<UnsupportedSpec::Action> parse_unsupported_action(std::string_view text) {
+    using Action = UnsupportedSpec::Action;
+    if (text == "abort") return Action::Abort;
+    if (text == "fail") return Action::Fail;
+    if (text == "ignore") return Action::Ignore;
+    return ValueError{fmt::format("unknown action {}", quoted(text)), suggest(text, {"abort", "fail", "ignore"})};
+}
+
 Parsed<Safety> parse_safety(std::string_view text) {
     if (text == "none") return Safety::None;
     if (text == "warn") return Safety::Warn;
@@ -287,6 +357,20 @@ Parsed<ArgValue> parse_argument(const OptionSpec& spec, std::string_view text) {
             return as_argument(parse_delay(text));
         case ArgType::Pair:
             return as_argument(parse_pair(text));
+        case ArgType::Numbers:
+            return as_argument(parse_numbers(text));
+        case ArgType::Intrs:
+            return as_argument(parse_intrs(text));
+        case ArgType::NamedSize:
+            return as_argument(parse_named_size(text));
+        case ArgType::Mac:
+            return as_argument(parse_mac(text));
+        case ArgType::Octal:
+            return as_argument(parse_octal(text));
+        case ArgType::PassLocation:
+            return as_argument(parse_pass_location(text));
+        case ArgType::PassIntr:
+            return as_argument(parse_pass_intr(text));
         case ArgType::Flag:
         case ArgType::LogRule:
             break;
@@ -318,6 +402,20 @@ std::string describe_argument(const OptionSpec& spec) {
             return "a number of seconds, or 'forever'";
         case ArgType::Pair:
             return "two numbers such as 0x0b,0x02";
+        case ArgType::Numbers:
+            return "numbers with commas between, such as 0x30000000,0x50,0x100";
+        case ArgType::Intrs:
+            return "interrupt lines, controller:line[,controller:line...]";
+        case ArgType::NamedSize:
+            return "a name and a size, such as frames,64K";
+        case ArgType::Mac:
+            return "a hardware address such as 02:00:00:12:34:56";
+        case ArgType::Octal:
+            return "access rights in octal, such as 0600";
+        case ArgType::PassLocation:
+            return "[mem:|io:]address[,length][,attributes][=host], or pci:device[=pci:device of the host]";
+        case ArgType::PassIntr:
+            return "an interrupt line, controller:line[,t|u][=host interrupt]";
         case ArgType::LogRule:
             return "severities and a destination, such as error,warn stderr";
     }

@@ -31,9 +31,21 @@ inline constexpr std::uint64_t kLastCpu = 0xffff;
 [[nodiscard]] Parsed<std::vector<Severity>> parse_severities(std::string_view text);
 /// The second argument of `logger` and `log`.
 [[nodiscard]] Parsed<LogDestination> parse_destination(std::string_view text);
-/// What is to happen if a part is not certified: nothing, a warning, an error.
-enum class Safety : std::uint8_t { None, Warn, Required };
 [[nodiscard]] Parsed<Safety> parse_safety(std::string_view text);
+[[nodiscard]] Parsed<UnsupportedSpec::Type> parse_unsupported_type(std::string_view text);
+[[nodiscard]] Parsed<UnsupportedSpec::Action> parse_unsupported_action(std::string_view text);
+/// `directory` or `|command`.
+[[nodiscard]] Parsed<DumpSpec> parse_dump(std::string_view text);
+/// `uid[:gid[,gid...]]`; whether they exist is for the host to say.
+[[nodiscard]] Parsed<UserSpec> parse_user(std::string_view text);
+/// `location[,length][,attributes][[,]=host]` of `pass`.
+[[nodiscard]] Parsed<PassLocation> parse_pass_location(std::string_view text);
+/// `line[,t|u][=vector]` of `pass`.
+[[nodiscard]] Parsed<PassIntr> parse_pass_intr(std::string_view text);
+/// Six bytes in hexadecimal, with colons or without; becomes lower case with colons.
+[[nodiscard]] Parsed<std::string> parse_mac(std::string_view text);
+/// The letters that `pass loc` knows.
+inline constexpr std::string_view kPassAttributes = "+-rwxcemdnstb";
 /// `[A-Za-z0-9._-]{1,63}`, but neither `.` nor `..`: it names a directory.
 [[nodiscard]] Parsed<std::string> parse_system_name(std::string_view text);
 

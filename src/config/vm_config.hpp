@@ -15,12 +15,27 @@
 
 namespace qvm {
 
+/// Where something stands. Two configurations mean the same wherever their words stand, so all places are equal.
+struct Place : Location {
+    constexpr Place() = default;
+    constexpr Place(const Location& where) : Location{where} {}  // NOLINT(google-explicit-constructor)
+    constexpr bool operator==(const Place& /*unused*/) const noexcept { return true; }
+};
+
+/// `vendor/device`: what a PCI function is.
+struct PciId {
+    std::uint16_t vendor = 0;
+    std::uint16_t device = 0;
+    bool operator==(const PciId&) const = default;
+};
+
 /// `loc`: where the guest sees something.
 struct GuestLocation {
     enum class Space : std::uint8_t { Default, Memory, Io, Pci };
     Space space = Space::Default;  ///< Default: no prefix was written; the vdev decides
     std::uint64_t address = 0;     ///< for Pci: bus << 8 | device << 3 | function
     std::optional<std::uint64_t> length{};
+    std::optional<PciId> pci_id{};  ///< for Pci, in place of the address
     bool operator==(const GuestLocation&) const = default;
 };
 
@@ -66,27 +81,69 @@ struct Delay {
     bool operator==(const Delay&) const = default;
 };
 
+/// `name,size`: a region of shared memory.
+struct NamedSize {
+    std::string name;
+    std::uint64_t size = 0;
+    bool operator==(const NamedSize&) const = default;
+};
+
 struct NumberPair {
     std::uint64_t first = 0;
     std::uint64_t second = 0;
     bool operator==(const NumberPair&) const = default;
 };
 
+/// `pass loc`: a stretch of the host that the guest gets.
+struct PassLocation {
+    GuestLocation guest;                    ///< for PCI perhaps only what the device is
+    std::string attributes{};               ///< letters of `+-rwxcemdnstb` as written; empty: none were
+    std::optional<GuestLocation> host{};    ///< Default: a host-physical address; or Pci
+    Place where{};
+    bool operator==(const PassLocation&) const = default;
+    /// Whether the guest is to take it for RAM.
+    [[nodiscard]] bool is_memory() const noexcept { return attributes.find('m') != std::string::npos; }
+};
+
+/// `pass intr line[,t|u][=vector]`.
+struct PassIntr {
+    IntrSpec guest;
+    enum class Delivery : std::uint8_t { Default, Thread, Unmask };
+    Delivery delivery = Delivery::Default;
+    std::optional<std::uint64_t> host{};  ///< host interrupt
+    Place where{};
+    bool operator==(const PassIntr&) const = default;
+};
+
 using ArgValue = std::variant<std::monostate, std::uint64_t, std::string, GuestLocation, IntrSpec, HostDev, SchedSpec,
-                              Delay, NumberPair, LogRule>;
+                              Delay, NumberPair, LogRule, NamedSize, std::vector<IntrSpec>,
+                              std::vector<std::uint64_t>, PassLocation, PassIntr>;
 
 /// One option as given, in file order. A repeated option that is not repeatable appears once, with its last value.
 struct OptionValue {
     const OptionSpec* spec;
-    Location where;  ///< of the argument, or of the option itself if it takes none
+    Place where;  ///< of the argument, or of the option itself if it takes none
     ArgValue value;
+    bool operator==(const OptionValue&) const = default;
+};
+
+/// `set name value`, checked against the table of variables; unknown names stay as text.
+struct SetSpec {
+    std::string name;
+    std::string value;
+    Place where;        ///< of the name
+    Place value_where;  ///< of the value
+    bool operator==(const SetSpec&) const = default;
 };
 
 /// `vdev type` with its options.
 struct VdevSpec {
     const VdevSyntax* syntax = nullptr;
-    Location where;  ///< of the type word
-    std::vector<OptionValue> options;
+    Place where;  ///< of the type word
+    std::vector<OptionValue> options{};
+    std::vector<SetSpec> variables{};  ///< those that belong to a vdev
+    bool damaged = false;              ///< an error in it was reported: some of its options are missing
+    bool operator==(const VdevSpec&) const = default;
 
     /// The last option of that name; null if it was not given.
     [[nodiscard]] const OptionValue* find(std::string_view option) const noexcept;
@@ -105,56 +162,106 @@ struct VdevSpec {
 struct MemorySpec {
     bool rom = false;
     Range range;
-    Location where;
+    Place where;
+    bool operator==(const MemorySpec&) const = default;
 };
 
 struct CpuSpec {
-    Location where;
+    Place where;
     std::optional<SchedSpec> sched{};
-    Location sched_where{};
+    Place sched_where{};
     std::vector<std::uint32_t> runmask{};  ///< host CPUs, from `runmask` or `cluster`; empty: any
-    Location runmask_where{};
+    Place runmask_where{};
+    std::string partition{};  ///< as written
+    bool operator==(const CpuSpec&) const = default;
 };
+
+/// The word before a `load` or `pass`: what it brings.
+enum class Blob : std::uint8_t { Sniff, Guest, Initrd, Fdt, Data, Acpi };
 
 /// `[blob] load [address,]path`.
 struct LoadSpec {
-    enum class Blob : std::uint8_t { Sniff, Guest, Initrd, Fdt, Data, Acpi };
+    using Blob = qvm::Blob;
     Blob blob = Blob::Sniff;
     std::optional<std::uint64_t> address;
     std::string path;
-    Location where;  ///< of the argument
+    Place where;  ///< of the argument
+    bool operator==(const LoadSpec&) const = default;
 };
 
 struct CmdlineSpec {
     std::string text;  ///< bare newlines inside the quotes have become one blank each
-    Location where;
+    Place where;
+    bool operator==(const CmdlineSpec&) const = default;
 };
 
 /// `reserve loc ...` or `reserve intr ...`; one each.
 struct ReserveSpec {
     std::variant<GuestLocation, IntrSpec> what;
-    Location where;
+    Place where;
+    std::size_t after_vdevs = 0;  ///< how many vdevs stand before it
+    bool operator==(const ReserveSpec&) const = default;
 };
 
-/// `set name value`, checked against the table of variables; unknown names stay as text.
-struct SetSpec {
-    std::string name;
-    std::string value;
-    Location where;        ///< of the name
-    Location value_where;  ///< of the value
+/// `[blob] pass [loc ...]... [intr ...]...`.
+struct PassSpec {
+    Blob blob = Blob::Sniff;
+    Place where;
+    std::vector<PassLocation> locations{};
+    std::vector<PassIntr> interrupts{};
+    std::size_t after_vdevs = 0;  ///< how many vdevs stand before it
+    bool operator==(const PassSpec&) const = default;
 };
 
+/// `dump directory` or `dump |command`.
+struct DumpSpec {
+    bool command = false;
+    std::string target;
+    Place where;
+    bool operator==(const DumpSpec&) const = default;
+};
+
+/// `unsupported type action`.
+struct UnsupportedSpec {
+    enum class Type : std::uint8_t { Instruction, Reference, Register };
+    enum class Action : std::uint8_t { Abort, Fail, Ignore };
+    Type type = Type::Instruction;
+    Action action = Action::Fail;
+    Place where;
+    bool operator==(const UnsupportedSpec&) const = default;
+};
+
+/// `user uid[:gid[,gid...]]`, numbers or names.
+struct UserSpec {
+    std::string user;
+    std::vector<std::string> groups{};  ///< empty: those that the user has; else the first is the primary one
+    Place where{};
+    bool operator==(const UserSpec&) const = default;
+};
+
+/// What is to happen if a part is not certified: nothing, a warning, an error.
+enum class Safety : std::uint8_t { None, Warn, Required };
+
+/// Two are equal if they mean the same, wherever their words stand.
 struct VmConfig {
     std::string system;  ///< empty if not given
-    Location system_where{};
+    Place system_where{};
     std::vector<MemorySpec> memory{};
     std::vector<CpuSpec> cpus{};  ///< never empty after parsing: one vCPU when no `cpu` was given
     std::vector<LoadSpec> loads{};
     std::optional<CmdlineSpec> cmdline{};
     std::vector<VdevSpec> vdevs{};
+    std::vector<PassSpec> passed{};
     std::vector<ReserveSpec> reserved{};
     std::vector<LogRule> loggers{};
-    std::vector<SetSpec> variables{};
+    std::vector<SetSpec> variables{};  ///< those that belong to no vdev
+    std::optional<DumpSpec> dump{};
+    std::vector<UnsupportedSpec> unsupported{};  ///< at most one of each type
+    std::optional<UserSpec> user{};
+    Safety safety = Safety::None;  ///< the last one given
+    bool debug = false;
+    std::optional<Place> dryrun{};
+    bool operator==(const VmConfig&) const = default;
 };
 
 }  // namespace qvm

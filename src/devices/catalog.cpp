@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "config/language.hpp"
+
 namespace qvm {
 
 extern const VdevType kSer8250;
@@ -22,11 +24,13 @@ Catalog::Catalog(std::initializer_list<std::span<const VdevType* const>> tables)
             syntaxes_.push_back(&type->syntax);
         }
     }
+    for (const VdevSyntax& read_only : language_vdevs())
+        if (find(read_only.type) == nullptr) syntaxes_.push_back(&read_only);
 }
 
 const VdevType* Catalog::find(const VdevSyntax* syntax) const noexcept {
-    const auto found = std::ranges::find(syntaxes_, syntax);
-    return found == syntaxes_.end() ? nullptr : types_[static_cast<std::size_t>(found - syntaxes_.begin())];
+    const auto found = std::ranges::find_if(types_, [&](const VdevType* row) { return &row->syntax == syntax; });
+    return found == types_.end() ? nullptr : *found;
 }
 
 const VdevType* Catalog::find(std::string_view type) const noexcept {

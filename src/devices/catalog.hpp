@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vdev types that exist: those common to all boards, and those that a board adds.
+// The vdev types that there are: those common to all boards, those that a board adds, and those that can only be read.
 #pragma once
 
 #include <initializer_list>
@@ -20,9 +20,10 @@ public:
     /// The rows must outlive the catalogue.
     Catalog(std::initializer_list<std::span<const VdevType* const>> tables);
 
+    /// Those that exist and then those of the language that do not, for which find() returns null.
     [[nodiscard]] std::span<const VdevSyntax* const> types() const noexcept override { return syntaxes_; }
 
-    /// The row that `syntax` is part of; null if it is none of ours.
+    /// The row that `syntax` is part of; null if it can only be read.
     [[nodiscard]] const VdevType* find(const VdevSyntax* syntax) const noexcept;
     /// Null if there is no such type.
     [[nodiscard]] const VdevType* find(std::string_view type) const noexcept;

@@ -7,15 +7,15 @@
 
 namespace qvm {
 
-void IrqTable::add(std::string name, InterruptController& chip, Location where) {
+void IrqTable::add(std::string name, InterruptController& chip, std::optional<Location> where) {
     if (controllers_.empty())
-        for (const auto& [line, owner] : kept_) owners_.emplace(std::pair{&chip, line}, owner);
+        for (const auto& [line, owner] : kept_) owners_.emplace(std::pair{&chip, line}, Owner{owner, {}});
     controllers_.push_back({std::move(name), &chip, where});
 }
 
 void IrqTable::keep(unsigned line, const std::string& owner) {
     kept_.emplace(line, owner);
-    if (!controllers_.empty()) owners_.emplace(std::pair{controllers_.front().chip, line}, owner);
+    if (!controllers_.empty()) owners_.emplace(std::pair{controllers_.front().chip, line}, Owner{owner, {}});
 }
 
 std::vector<IrqTable::OwnedLine> IrqTable::owned() const {
@@ -23,7 +23,7 @@ std::vector<IrqTable::OwnedLine> IrqTable::owned() const {
     for (const Controller& controller : controllers_)
         for (auto row = owners_.lower_bound({controller.chip, 0});
              row != owners_.end() && row->first.first == controller.chip; ++row)
-            all.push_back({controller.name, row->first.second, row->second});
+            all.push_back({controller.name, row->first.second, row->second.name});
     return all;
 }
 
@@ -31,12 +31,13 @@ IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Loca
     if (line >= controller.chip->lines())
         throw ConfigError{where, fmt::format("'{}' has no line {}", controller.name, line),
                           fmt::format("its lines are 0 to {}", controller.chip->lines() - 1)};
-    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, owner);
-    if (!is_new)
-        throw ConfigError{where,
-                          fmt::format("line {} of '{}' belongs to {} already", line, controller.name, holder->second),
-                          "give each device a line of its own"};
-    return {controller.chip, line};
+    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, Owner{owner, where});
+    if (is_new) return {controller.chip, line};
+    const Owner& other = holder->second;
+    ConfigError error{where, fmt::format("line {} of '{}' belongs to {} already", line, controller.name, other.name),
+                      "give each device a line of its own"};
+    if (other.where) throw std::move(error).noting(*other.where, "it was given away here");
+    throw error;
 }
 
 IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const std::string& owner) {

@@ -19,7 +19,7 @@ public:
     struct Controller {
         std::string name;
         InterruptController* chip;
-        Location where;  ///< of the vdev; of nothing in particular for an implicit one
+        std::optional<Location> where;  ///< of the vdev; nothing for an implicit one
     };
     struct Claim {
         InterruptController* chip;
@@ -27,7 +27,7 @@ public:
     };
 
     /// The controller must outlive the table's use.
-    void add(std::string name, InterruptController& chip, Location where);
+    void add(std::string name, InterruptController& chip, std::optional<Location> where);
     /// Keeps a line of the first controller, which need not be there yet, for a fixed interrupt of the board. Whoever
     /// claims it is told that it belongs to `owner`.
     void keep(unsigned line, const std::string& owner);
@@ -51,7 +51,11 @@ private:
     Claim take(const Controller& controller, unsigned line, Location where, const std::string& owner);
 
     std::vector<Controller> controllers_;
-    std::map<std::pair<const InterruptController*, unsigned>, std::string> owners_;
+    struct Owner {
+        std::string name;
+        std::optional<Location> where;  ///< nothing for the board itself
+    };
+    std::map<std::pair<const InterruptController*, unsigned>, Owner> owners_;
     std::map<unsigned, std::string> kept_;  ///< of the first controller
 };
 

@@ -139,7 +139,7 @@ AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnosti
             all.vdevs.push(type.make(spec, context));
             all.placed.push_back(std::move(context).placed());
         } catch (const ConfigError& error) {
-            diagnostics.error(error.where(), error.what(), error.hint());
+            diagnostics.error(error);
         }
     }
     return all;

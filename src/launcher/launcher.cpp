@@ -97,7 +97,7 @@ std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, Boa
         auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
         if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {
-        diagnostics.error(error.where(), error.what(), error.hint());
+        diagnostics.error(error);
     }
     return nullptr;
 }

@@ -21,6 +21,7 @@ enum class LogDestination : std::uint8_t { Stdout, Stderr, Slog, None };
 struct LogRule {
     std::vector<Severity> severities;
     LogDestination destination;
+    bool operator==(const LogRule&) const = default;
 };
 
 /// Writing happens on a thread of the log's own, so a caller never waits for a terminal or a file; when its queue is

@@ -52,7 +52,7 @@ private:
         try {
             result_.files.emplace_back(load.path, load.where);
         } catch (const ConfigError& error) {
-            return errors_.error(error.where(), error.what(), error.hint());
+            return errors_.error(error);
         }
         const ByteView bytes = result_.files.back().bytes();
         if (load.blob == Blob::Initrd) return take_initrd(load, bytes);

@@ -194,6 +194,8 @@ private:
 }  // namespace
 }  // namespace x86
 
+Boards this_board() noexcept { return Boards::X86; }
+
 std::span<const VdevType* const> board_vdev_types() noexcept { return x86::vdev_types(); }
 
 std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics) {

@@ -349,7 +349,7 @@ constexpr OptionSpec kOptions[]{
 }  // namespace
 
 constinit const VdevType kMc146818{
-    .syntax = {.type = "mc146818", .summary = "CMOS clock and memory", .options = kOptions},
+    .syntax = {.type = "mc146818", .summary = "CMOS clock and memory", .options = kOptions, .boards = Boards::X86},
     .acpi_hid = "PNP0B00",
     .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
         return std::make_unique<Mc146818>(spec, context);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vdevs of the language that this program can only read so far. A row moves to its device when there is one.
+#include <array>
+
+#include "config/language.hpp"
+
+namespace qvm {
+
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+constexpr OptionSpec kLoc{.name = "loc", .type = ArgType::Location, .help = "where the guest sees it"};
+constexpr OptionSpec kIntr{.name = "intr", .type = ArgType::Intr, .help = "its interrupt line"};
+constexpr OptionSpec kLegacy{
+    .name = "legacy", .type = ArgType::Flag, .help = "the interface of virtio 0.9.5 in place of 1.x"};
+constexpr OptionSpec kDelayed{
+    .name = "delayed", .type = ArgType::Delay, .help = "open the host's end on first use, and try for that long"};
+constexpr OptionSpec kBatch{
+    .name = "batch", .type = ArgType::Number, .help = "hold output back until it pauses for that many microseconds"};
+constexpr OptionSpec kSched{.name = "sched", .type = ArgType::Sched, .help = "priority and policy of its threads"};
+constexpr OptionSpec kHostdev{
+    .name = "hostdev", .type = ArgType::HostDev, .help = "the host's end; two give input and output", .repeatable = true};
+constexpr OptionSpec kAction{.name = "action",
+                             .type = ArgType::String,
+                             .help = "what a bite does: terminate, with dump, before it, or fiq",
+                             .fallback = "terminate"};
+
+constexpr std::array kLocOnly{kLoc};
+constexpr std::array kLocIntr{kLoc, kIntr};
+constexpr std::array kVirtio{kLoc, kIntr, kLegacy};
+
+constexpr std::array kHpet{
+    kLoc,
+    OptionSpec{
+        .name = "intr", .type = ArgType::Intrs, .help = "the lines of its timers, in their order", .repeatable = true},
+    OptionSpec{.name = "intrmap",
+               .type = ArgType::Intrs,
+               .help = "the same, as older guides spell it",
+               .repeatable = true},
+    OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "14318180"},
+    OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
+};
+constexpr std::array kPciDummy{
+    kLoc,
+    OptionSpec{.name = "clone", .type = ArgType::Location, .help = "the host's PCI function whose identity it has"},
+};
+constexpr std::array kWatchdog{kLoc, kIntr, kAction};
+constexpr std::array kSp805{
+    kLoc,
+    kIntr,
+    kAction,
+    OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "25000000"},
+};
+constexpr std::array<std::string_view, 2> kGicVersions{"2", "3"};
+constexpr std::array kGic{
+    OptionSpec{.name = "version",
+               .type = ArgType::Choice,
+               .help = "of the GIC architecture",
+               .fallback = "3",
+               .choices = kGicVersions},
+    OptionSpec{.name = "gicd", .type = ArgType::Size, .help = "address of the distributor", .fallback = "0x2f000000"},
+    OptionSpec{.name = "gicc", .type = ArgType::Size, .help = "address of the CPU interface (version 2)"},
+    OptionSpec{
+        .name = "gicr", .type = ArgType::Size, .help = "address of the redistributors", .fallback = "0x2f100000"},
+    OptionSpec{.name = "msi",
+               .type = ArgType::Numbers,
+               .help = "MSI frame: address, first interrupt, number of interrupts"},
+    OptionSpec{.name = "hostvector", .type = ArgType::Number, .help = "host vector of the first input line"},
+};
+constexpr std::array kPl011{kLoc, kIntr, kHostdev, kDelayed, kBatch, kSched};
+constexpr std::array<std::string_view, 2> kEnable{"enable", "disable"};
+constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
+constexpr std::array kBlk{
+    kLoc,
+    kIntr,
+    kLegacy,
+    OptionSpec{.name = "hostdev", .type = ArgType::HostDev, .help = "file or block device; < makes it read-only"},
+    kDelayed,
+    OptionSpec{.name = "dio", .type = ArgType::Choice, .help = "direct I/O", .fallback = "disable", .choices = kEnable},
+    OptionSpec{.name = "threads", .type = ArgType::Number, .help = "how many serve it, at most 32"},
+};
+constexpr std::array kNet{
+    kLoc,
+    kIntr,
+    kLegacy,
+    OptionSpec{.name = "mac", .type = ArgType::Mac, .help = "its hardware address"},
+    OptionSpec{.name = "peer",
+               .type = ArgType::String,
+               .help = "/dev/vdevpeers/NAME for the host, /dev/qvm/SYSTEM/NAME for another guest"},
+    OptionSpec{.name = "peerfeats",
+               .type = ArgType::Number,
+               .help = "feature bits of virtio-net that the peer has",
+               .fallback = "0"},
+    OptionSpec{.name = "bind-mode",
+               .type = ArgType::Octal,
+               .help = "access rights of its node for peers",
+               .fallback = "0600"},
+    OptionSpec{.name = "tapdev", .type = ArgType::String, .help = "a TAP interface of the host (older spelling)"},
+};
+constexpr std::array kConsole{
+    kLoc,     kIntr,    kLegacy,
+    kHostdev, kDelayed, kSched,
+    OptionSpec{.name = "tx-backpressure",
+               .type = ArgType::Flag,
+               .help = "a full host end makes the guest wait in place of losing output"},
+};
+constexpr std::array kFs{
+    kLoc,
+    kIntr,
+    kLegacy,
+    OptionSpec{.name = "host_path", .type = ArgType::String, .help = "the host's directory"},
+    OptionSpec{.name = "tag", .type = ArgType::String, .help = "the name that the guest mounts"},
+    OptionSpec{.name = "num_req_queues", .type = ArgType::Number, .help = "request queues"},
+    OptionSpec{.name = "directio", .type = ArgType::Choice, .help = "direct I/O", .choices = kTruth},
+    kSched,
+};
+constexpr std::array<std::string_view, 7> kScreens{"keyboard", "mouse",        "pointer",    "touch",
+                                                   "touchscreen", "single-touch", "multi-touch"};
+constexpr std::array kInput{
+    kLoc,
+    kIntr,
+    kLegacy,
+    OptionSpec{.name = "screen",
+               .type = ArgType::Choice,
+               .help = "what it is to the guest",
+               .repeatable = true,
+               .required = true,
+               .choices = kScreens},
+    OptionSpec{.name = "display", .type = ArgType::String, .help = "the host's display"},
+    OptionSpec{.name = "window", .type = ArgType::String, .help = "the host's window"},
+    OptionSpec{.name = "size", .type = ArgType::Pair, .help = "width and height"},
+    OptionSpec{.name = "offset", .type = ArgType::Pair, .help = "left and upper edge"},
+    OptionSpec{.name = "options", .type = ArgType::String, .help = "[+|-]mask", .fallback = "0x12"},
+    OptionSpec{.name = "protocol", .type = ArgType::String, .help = "of multi-touch"},
+    OptionSpec{.name = "pipeline", .type = ArgType::Number, .help = "the host's pipeline"},
+    OptionSpec{.name = "zorder", .type = ArgType::Number, .help = "of its window", .fallback = "1000"},
+    OptionSpec{.name = "global_alpha", .type = ArgType::Number, .help = "of its window"},
+    OptionSpec{
+        .name = "force_dev_presence", .type = ArgType::Choice, .help = "without a host device, too", .choices = kTruth},
+    kSched,
+};
+constexpr std::array kShmem{
+    kLoc,
+    kIntr,
+    OptionSpec{.name = "create", .type = ArgType::NamedSize, .help = "a region to make at the start", .repeatable = true},
+    OptionSpec{.name = "allow", .type = ArgType::String, .help = "regions that the guest may use", .repeatable = true},
+    OptionSpec{.name = "deny", .type = ArgType::String, .help = "regions that it may not use", .repeatable = true},
+};
+
+constexpr VdevFootprint kMmioPage{.size = kPage};
+
+constexpr std::array kTypes{
+    VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
+    VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
+    VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
+    VdevSyntax{"wdt-ib700", "IB700 watchdog", kWatchdog, Boards::X86, {.io = true}},
+    VdevSyntax{"gic", "ARM generic interrupt controller", kGic, Boards::Arm64, {.lines = 1020}},
+    VdevSyntax{"pl011", "PrimeCell UART", kPl011, Boards::Arm64, kMmioPage},
+    VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
+    VdevSyntax{"pci-dummy", "stands in for a missing PCI function 0", kPciDummy},
+    VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-console", "console", kConsole, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-entropy", "source of random numbers", kVirtio, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-snd", "sound card", kVirtio, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-video", "video codec", kVirtio, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"virtio-vsock", "sockets between guest and host", kVirtio, Boards::Both, {.size = 0x200}},
+    VdevSyntax{"shmem", "memory shared with other guests", kShmem, Boards::Both, kMmioPage},
+    VdevSyntax{"smmu", "memory management for passed devices", kLocIntr, Boards::Both, kMmioPage},
+    VdevSyntax{"progress", "progress of the guest's start", kLocIntr},
+    VdevSyntax{"tpm", "trusted platform module", kLocIntr},
+};
+
+}  // namespace
+
+std::span<const VdevSyntax> language_vdevs() noexcept { return kTypes; }
+
+}  // namespace qvm
