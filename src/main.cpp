@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <optional>
@@ -37,8 +38,8 @@ What there is, each without a configuration:
   qvm --help-vdev ser8250    the options of one
   qvm set '?'                the variables of set
 
---check and --print=map judge the images and the place of every vdev, too. They open no host end, make no file
-and print to stdout if all is well.
+--check and --print judge the images and the place of every vdev, too. They open no host end, make no file and
+print to stdout if all is well. The word dryrun goes further: it builds the VM and does not start it.
 
 Signals: SIGTERM and SIGINT press the guest's power button, a second one ends the VM at once; SIGQUIT ends it
 at once; SIGUSR1 logs its status. On a terminal, Ctrl-A x ends the VM at once.
@@ -52,8 +53,10 @@ struct Arguments {
     std::vector<std::string> words{};
     std::string host_map{};
     bool check = false;
-    bool print_map = false;
+    std::string print{};  ///< map, config or json; empty: nothing
     bool json = false;
+    bool strict = false;
+    bool skip_unknown_vdevs = false;
     std::string help_vdev{};
     std::optional<int> exit_now{};  ///< help or version was printed, or the usage was wrong
 };
@@ -64,7 +67,6 @@ Arguments parse_arguments(int argc, char** argv) {
     Arguments arguments;
     std::vector<std::string> files;
     std::vector<std::string> words;
-    std::string print;
     std::string format;
     const CLI::Option* const file =
         app.add_option("-f,--file", files, "Read this configuration file")->type_name("FILE")->allow_extra_args(false);
@@ -72,9 +74,13 @@ Arguments parse_arguments(int argc, char** argv) {
     app.add_option("--host-map", arguments.host_map, "Names of host memory regions and CPU clusters")
         ->type_name("FILE");
     app.add_flag("-t,--check", arguments.check, "Judge the configuration and start nothing; needs no KVM");
-    app.add_option("--print", print, "Check, then print the guest's memory, ports and interrupt lines")
-        ->type_name("map")
-        ->check(CLI::IsMember({"map"}).description(""));
+    app.add_flag("--strict", arguments.strict, "Warnings are errors");
+    app.add_flag("--skip-unknown-vdevs", arguments.skip_unknown_vdevs, "Leave out vdevs of types that nobody knows");
+    app.add_option("--print", arguments.print,
+                   "Check, then print the guest's memory, ports and interrupt lines; the configuration in normal form; "
+                   "both for programs")
+        ->type_name("map|config|json")
+        ->check(CLI::IsMember({"map", "config", "json"}).description(""));
     app.add_option("--diagnostics", format, "Form of errors and warnings on stderr; json: one array")
         ->type_name("text|json")
         ->check(CLI::IsMember({"text", "json"}).description(""));
@@ -89,7 +95,6 @@ Arguments parse_arguments(int argc, char** argv) {
         app.exit(error);
         return {.exit_now = kExitConfig};
     }
-    arguments.print_map = !print.empty();
     arguments.json = format == "json";
     auto next_file = files.begin();
     auto next_word = words.begin();
@@ -103,25 +108,32 @@ Arguments parse_arguments(int argc, char** argv) {
 int help_on_vdev(const std::string& name) {
     const Catalog catalog = make_catalog();
     const std::string_view bare = bare_vdev_type(name);
-    if (const VdevType* const type = catalog.find(bare)) {
-        fmt::print("{}", help_on_vdev(type->syntax));
+    std::vector<std::string_view> types;
+    for (const VdevSyntax* type : catalog.types()) {
+        types.push_back(type->type);
+        if (type->type != bare) continue;
+        fmt::print("{}{}", help_on_vdev(*type),
+                   catalog.find(type) ? "" : "\nread and checked, but not in this version\n");
         return 0;
     }
-    std::vector<std::string_view> types;
-    for (const VdevSyntax* type : catalog.types()) types.push_back(type->type);
     const std::string hint = did_you_mean(bare, types);
     fmt::print(stderr, "qvm: error: there is no vdev {}\n  hint: {}\n", qvm::quoted(name),
                hint.empty() ? "'qvm vdev ?' lists those that there are" : hint);
     return kExitConfig;
 }
 
-/// Answers `vdev ?` and `set ?`, whatever stands before them. False if nothing was asked.
-bool answer(const std::vector<std::string>& words) {
-    if (words.size() < 2 || words.back() != "?") return false;
-    const std::string& about = words[words.size() - 2];
-    if (about == "vdev") fmt::print("{}", help_on_vdevs(make_catalog().types()));
-    if (about == "set") fmt::print("{}", help_on_variables(variables()));
-    return about == "vdev" || about == "set";
+/// `vdev ?` and `set ?`. The variables of a vdev are listed only behind one (qvmconf specification 2.14).
+int answer(const ConfigReader::Question& question, const Catalog& catalog) {
+    if (question.about == ConfigReader::Question::About::Variables) {
+        fmt::print("Variables:\n{}", help_on_variables(variables(), !question.vdev.empty()));
+        return 0;
+    }
+    const auto exists = [&catalog](const VdevSyntax* type) { return catalog.find(type) != nullptr; };
+    std::vector<const VdevSyntax*> types{catalog.types().begin(), catalog.types().end()};
+    const auto others = std::stable_partition(types.begin(), types.end(), exists);
+    fmt::print("{}\nRead and checked, but not in this version:\n{}", help_on_vdevs({types.begin(), others}),
+               help_on_vdevs({others, types.end()}));
+    return 0;
 }
 
 /// All that is to be said about the configuration, said once: when it is complete or something else goes wrong.
@@ -145,9 +157,10 @@ private:
     bool printed_ = false;
 };
 
-int show_checked(const Arguments& arguments, const GuestMap& map) {
+int show_checked(const Arguments& arguments, const VmConfig& config, const GuestMap& map, const Sources& sources) {
+    (void)config, (void)sources;
     const bool one_file = arguments.words.size() == 1 && arguments.words.front().starts_with('@');
-    if (arguments.print_map)
+    if (arguments.print == "map")
         fmt::print("{}", format_guest_map(map));
     else if (one_file)
         fmt::print("{}: ok\n", arguments.words.front().substr(1));
@@ -159,21 +172,28 @@ int show_checked(const Arguments& arguments, const GuestMap& map) {
 int run(const Arguments& arguments) {
     const Catalog catalog = make_catalog();
     Report report{arguments.json};
+    if (arguments.strict) report.diagnostics.be_strict();
     ConfigReader reader{report.sources, report.diagnostics};
     if (!arguments.host_map.empty()) reader.add_host_map(arguments.host_map);
     reader.add_argv(arguments.words);
-    const auto config = reader.finish(catalog);
+    if (const auto question = reader.question()) return answer(*question, catalog);
+    const auto config = reader.read(catalog, {.skip_unknown_vdevs = arguments.skip_unknown_vdevs});
     if (!config) return kExitConfig;
-    const auto plan = plan_board(*config, report.diagnostics);
+    const bool only_check = arguments.check || !arguments.print.empty();
+    const auto plan = plan_vm(*config, catalog, only_check ? Purpose::Check : Purpose::Run, report.diagnostics);
     // With errors the rest of a check follows in any case: all of them are told in one run.
-    if (arguments.check || arguments.print_map || report.diagnostics.has_errors()) {
+    if (only_check || report.diagnostics.has_errors()) {
         const auto map = check_vm(*config, catalog, *plan, report.diagnostics);
         report.print();
-        return map ? show_checked(arguments, *map) : kExitConfig;
+        return map ? show_checked(arguments, *config, *map, report.sources) : kExitConfig;
     }
     auto vm = build_vm(*config, catalog, *plan, report.diagnostics);
     report.print();
     if (!vm) return kExitConfig;
+    if (config->dryrun) {
+        fmt::print("Exiting: dryrun completed\n");
+        return 0;
+    }
     const EndCause cause = vm->run();
     vm.reset();  // the terminal is back and the log written out before the last word
     if (worth_an_alarm(cause)) fmt::print(stderr, "qvm: {}\n", describe(cause));
@@ -187,7 +207,6 @@ int main(int argc, char** argv) {
         const Arguments arguments = parse_arguments(argc, argv);
         if (arguments.exit_now) return *arguments.exit_now;
         if (!arguments.help_vdev.empty()) return help_on_vdev(arguments.help_vdev);
-        if (answer(arguments.words)) return 0;
         if (arguments.words.empty()) {
             fmt::print(stderr, "qvm: no configuration: try 'qvm -f FILE', or 'qvm --help'\n");
             return kExitConfig;

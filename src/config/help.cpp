@@ -112,10 +112,11 @@ std::string help_on_vdev(const VdevSyntax& type) {
     return out;
 }
 
-std::string help_on_variables(std::span<const VariableSpec> variables) {
+std::string help_on_variables(std::span<const VariableSpec> variables, bool of_vdevs) {
     std::string out;
     const std::size_t column = width(variables, [](const VariableSpec& variable) { return variable.name; });
     for (const VariableSpec& variable : variables) {
+        if (variable.context == VariableContext::Vdev && !of_vdevs) continue;
         const auto kind = fmt::format("({}, {})", type_name(variable.type), context_name(variable.context));
         fmt::format_to(std::back_inserter(out), "{:<{}}  {:<18}  {}", variable.name, column, kind, variable.help);
         if (!variable.no_effect.empty()) fmt::format_to(std::back_inserter(out), "; no effect: {}", variable.no_effect);

@@ -19,8 +19,10 @@ constexpr OptionSpec kDelayed{
 constexpr OptionSpec kBatch{
     .name = "batch", .type = ArgType::Number, .help = "hold output back until it pauses for that many microseconds"};
 constexpr OptionSpec kSched{.name = "sched", .type = ArgType::Sched, .help = "priority and policy of its threads"};
-constexpr OptionSpec kHostdev{
-    .name = "hostdev", .type = ArgType::HostDev, .help = "the host's end; two give input and output", .repeatable = true};
+constexpr OptionSpec kHostdev{.name = "hostdev",
+                              .type = ArgType::HostDev,
+                              .help = "the host's end; two give input and output",
+                              .repeatable = true};
 constexpr OptionSpec kAction{.name = "action",
                              .type = ArgType::String,
                              .help = "what a bite does: terminate, with dump, before it, or fiq",
@@ -34,10 +36,8 @@ constexpr std::array kHpet{
     kLoc,
     OptionSpec{
         .name = "intr", .type = ArgType::Intrs, .help = "the lines of its timers, in their order", .repeatable = true},
-    OptionSpec{.name = "intrmap",
-               .type = ArgType::Intrs,
-               .help = "the same, as older guides spell it",
-               .repeatable = true},
+    OptionSpec{
+        .name = "intrmap", .type = ArgType::Intrs, .help = "the same, as older guides spell it", .repeatable = true},
     OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "14318180"},
     OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
 };
@@ -63,9 +63,8 @@ constexpr std::array kGic{
     OptionSpec{.name = "gicc", .type = ArgType::Size, .help = "address of the CPU interface (version 2)"},
     OptionSpec{
         .name = "gicr", .type = ArgType::Size, .help = "address of the redistributors", .fallback = "0x2f100000"},
-    OptionSpec{.name = "msi",
-               .type = ArgType::Numbers,
-               .help = "MSI frame: address, first interrupt, number of interrupts"},
+    OptionSpec{
+        .name = "msi", .type = ArgType::Numbers, .help = "MSI frame: address, first interrupt, number of interrupts"},
     OptionSpec{.name = "hostvector", .type = ArgType::Number, .help = "host vector of the first input line"},
 };
 constexpr std::array kPl011{kLoc, kIntr, kHostdev, kDelayed, kBatch, kSched};
@@ -92,15 +91,17 @@ constexpr std::array kNet{
                .type = ArgType::Number,
                .help = "feature bits of virtio-net that the peer has",
                .fallback = "0"},
-    OptionSpec{.name = "bind-mode",
-               .type = ArgType::Octal,
-               .help = "access rights of its node for peers",
-               .fallback = "0600"},
+    OptionSpec{
+        .name = "bind-mode", .type = ArgType::Octal, .help = "access rights of its node for peers", .fallback = "0600"},
     OptionSpec{.name = "tapdev", .type = ArgType::String, .help = "a TAP interface of the host (older spelling)"},
 };
 constexpr std::array kConsole{
-    kLoc,     kIntr,    kLegacy,
-    kHostdev, kDelayed, kSched,
+    kLoc,
+    kIntr,
+    kLegacy,
+    kHostdev,
+    kDelayed,
+    kSched,
     OptionSpec{.name = "tx-backpressure",
                .type = ArgType::Flag,
                .help = "a full host end makes the guest wait in place of losing output"},
@@ -115,7 +116,7 @@ constexpr std::array kFs{
     OptionSpec{.name = "directio", .type = ArgType::Choice, .help = "direct I/O", .choices = kTruth},
     kSched,
 };
-constexpr std::array<std::string_view, 7> kScreens{"keyboard", "mouse",        "pointer",    "touch",
+constexpr std::array<std::string_view, 7> kScreens{"keyboard",    "mouse",        "pointer",    "touch",
                                                    "touchscreen", "single-touch", "multi-touch"};
 constexpr std::array kInput{
     kLoc,
@@ -143,7 +144,8 @@ constexpr std::array kInput{
 constexpr std::array kShmem{
     kLoc,
     kIntr,
-    OptionSpec{.name = "create", .type = ArgType::NamedSize, .help = "a region to make at the start", .repeatable = true},
+    OptionSpec{
+        .name = "create", .type = ArgType::NamedSize, .help = "a region to make at the start", .repeatable = true},
     OptionSpec{.name = "allow", .type = ArgType::String, .help = "regions that the guest may use", .repeatable = true},
     OptionSpec{.name = "deny", .type = ArgType::String, .help = "regions that it may not use", .repeatable = true},
 };

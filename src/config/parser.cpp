@@ -17,6 +17,16 @@ bool looks_like_option(std::string_view text) noexcept {
     return !text.empty() && text[0] >= 'a' && text[0] <= 'z' && std::all_of(text.begin(), text.end(), fits);
 }
 
+/// "'a', 'b' or 'c'"
+std::string alternatives(const std::vector<std::string_view>& words) {
+    std::string out;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (i != 0) out += i + 1 == words.size() ? " or " : ", ";
+        out += fmt::format("'{}'", words[i]);
+    }
+    return out;
+}
+
 /// From the start of `first` to the end of `second`, if that is on one line.
 Location span_of(const Location& first, const Location& second) noexcept {
     if (first.source != second.source || first.line != second.line) return first;
@@ -35,11 +45,11 @@ Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& gr
       options_{options},
       memory_{diagnostics} {}
 
-Reading Parser::run() {
+VmConfig Parser::run() {
     while (!stream_.at_end()) step();
     close();
     finish();
-    return std::move(reading_);
+    return std::move(config_);
 }
 
 void Parser::step() {
@@ -63,9 +73,10 @@ void Parser::close() {
 
 void Parser::finish() {
     config_.memory = memory_.take();
-    reading_.memory_known = memory_.known();
+    config_.damage.memory = !memory_.known();
     if (!memory_.any_ram() && !passes_memory() && complete_) {
         diagnostics_.error(everything(), "the guest has no memory", "add a line such as 'ram 512M'");
+        config_.damage.memory = true;
     }
     if (config_.cpus.empty()) config_.cpus.push_back({.where = Location{kNoSource, 0, 0, 0}});
 }
@@ -214,14 +225,12 @@ std::string Parser::why_unknown(const Word& word) const {
     const auto where = owners(word.text);
     if (where.empty()) return fmt::format("unknown option {}", quoted(word.text));
     if (context_ == Context::None) {
-        return fmt::format("'{}' needs a '{}' before it", word.text, fmt::join(where, "' or a '"));
+        return fmt::format("'{}' needs a {} before it", word.text, alternatives(where));
     }
     if (context_ == Context::Vdev) {
         return fmt::format("vdev '{}' has no option '{}'", config_.vdevs.back().syntax->type, word.text);
     }
-    const std::string_view present = context_ == Context::Cpu    ? "cpu"
-                                     : context_ == Context::Pass ? "pass"
-                                                                 : "reserve";
+    const std::string_view present = context_ == Context::Cpu ? "cpu" : context_ == Context::Pass ? "pass" : "reserve";
     return fmt::format("'{}' has no option '{}'", present, word.text);
 }
 
@@ -266,8 +275,8 @@ void Parser::skip_to_option() {
     }
 }
 
-Reading parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-                    ParserOptions options, Diagnostics& diagnostics) {
+VmConfig parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
+                     ParserOptions options, Diagnostics& diagnostics) {
     return Parser{words, complete, grammar, map, options, diagnostics}.run();
 }
 

@@ -90,7 +90,7 @@ void Parser::vdev(const Word& option, const GlobalOption& global) {
     open(syntax == nullptr ? Context::Ignored : Context::Vdev, option);
     vdev_refused_ = syntax == nullptr;
     if (syntax == nullptr) {
-        reading_.vdev_lost = true;
+        config_.damage.vdevs = true;
         if (type != nullptr && !type->broken) refuse_vdev(option, *type, global);
         return;
     }
@@ -101,8 +101,7 @@ void Parser::vdev(const Word& option, const GlobalOption& global) {
 
 void Parser::refuse_vdev(const Word& option, const Word& type, const GlobalOption& global) {
     if (options_.skip_unknown_vdevs && !is_option(type.text)) {
-        return diagnostics_.warning(type.where,
-                                    fmt::format("unknown vdev type {}: it is left out", quoted(type.text)));
+        return diagnostics_.warning(type.where, fmt::format("unknown vdev type {}: it is left out", quoted(type.text)));
     }
     const std::string_view bare = bare_vdev_type(type.text);
     std::vector<std::string_view> types;

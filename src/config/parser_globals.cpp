@@ -111,10 +111,10 @@ void Parser::load(const Word& option, std::string_view takes, Blob blob) {
         load_refused_ = true;
     }
     const Word* argument = take_argument(option, takes);
-    if (argument == nullptr) return;
-    auto file = accept(option, *argument, takes, parse_load(argument->text));
+    const auto file = argument == nullptr ? std::nullopt : accept(option, *argument, takes, parse_load(argument->text));
+    config_.damage.loads = config_.damage.loads || !file;
     if (!file) return;
-    config_.loads.push_back({blob, file->address, std::move(file->path), argument->where});
+    config_.loads.push_back({blob, file->address, file->path, argument->where});
 }
 
 void Parser::cmdline(const Word& option, const GlobalOption& global) {

@@ -24,7 +24,7 @@ class Parser {
 public:
     Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
            ParserOptions options, Diagnostics& diagnostics);
-    [[nodiscard]] Reading run();
+    [[nodiscard]] VmConfig run();
 
 private:
     enum class Context : std::uint8_t {
@@ -112,15 +112,14 @@ private:
     Diagnostics& diagnostics_;
     const ParserOptions options_;
     MemoryPlan memory_;
-    Reading reading_{};
-    VmConfig& config_ = reading_.config;
+    VmConfig config_{};
 
     Context context_ = Context::None;
     Location context_where_{};
     const OptionSpec* cpus_from_ = nullptr;  ///< which of runmask and cluster the present cpu has; null: none
     std::vector<const OptionSpec*> given_;   ///< options of the present vdev, also those with wrong arguments
     std::map<std::string, Location, std::less<>> vdev_names_;
-    std::set<const void*> warned_;  ///< rows of tables whose lack of effect was told
+    std::set<const void*> warned_;        ///< rows of tables whose lack of effect was told
     std::size_t errors_before_vdev_ = 0;  ///< how many there were when the present vdev began
     bool vdev_refused_ = false;           ///< the type of the last vdev is unknown
     bool load_refused_ = false;

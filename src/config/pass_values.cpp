@@ -68,7 +68,9 @@ int hex_digit(char digit) noexcept {
 }
 
 bool is_identifier(std::string_view text) noexcept {
-    const auto bad = [](char byte) { return byte == ':' || byte == ',' || byte == ' ' || byte == '\t' || byte == '\n'; };
+    const auto bad = [](char byte) {
+        return byte == ':' || byte == ',' || byte == ' ' || byte == '\t' || byte == '\n';
+    };
     return !text.empty() && std::none_of(text.begin(), text.end(), bad);
 }
 
@@ -109,8 +111,7 @@ Parsed<PassIntr> parse_pass_intr(std::string_view text) {
         return ValueError{fmt::format("unknown attribute {}", quoted(fields[1].text)),
                           "an interrupt may have t (by a thread) or u (unmask at once)", fields[1].offset,
                           std::max<std::size_t>(fields[1].text.size(), 1)};
-    if (count == 2)
-        out.delivery = fields[1].text == "t" ? PassIntr::Delivery::Thread : PassIntr::Delivery::Unmask;
+    if (count == 2) out.delivery = fields[1].text == "t" ? PassIntr::Delivery::Thread : PassIntr::Delivery::Unmask;
     if (equals == std::string_view::npos) return out;
     const auto host = number_in({text.substr(equals + 1), equals + 1});
     if (!host) return host.error();

@@ -74,16 +74,16 @@ std::optional<ConfigReader::Question> ConfigReader::question() const {
     return std::nullopt;
 }
 
-std::optional<Reading> ConfigReader::read(const VdevGrammar& grammar, ParserOptions options) {
+std::optional<VmConfig> ConfigReader::read(const VdevGrammar& grammar, ParserOptions options) {
     if (!readable_) return std::nullopt;
     substitute(words_, host_, map_, diagnostics_);
     return parse_words(words_, complete_, grammar, map_, options, diagnostics_);
 }
 
 std::optional<VmConfig> ConfigReader::finish(const VdevGrammar& grammar) {
-    auto reading = read(grammar);
-    if (!reading || diagnostics_.has_errors()) return std::nullopt;
-    return std::move(reading->config);
+    auto config = read(grammar);
+    if (diagnostics_.has_errors()) return std::nullopt;
+    return config;
 }
 
 }  // namespace qvm

@@ -47,7 +47,7 @@ public:
 
     /// Once, after all that is to be added. With errors, what could be read nevertheless; nothing if a source could
     /// not be read at all. A VmConfig points into the grammar's tables, which must outlive it.
-    [[nodiscard]] std::optional<Reading> read(const VdevGrammar& grammar, ParserOptions options = {});
+    [[nodiscard]] std::optional<VmConfig> read(const VdevGrammar& grammar, ParserOptions options = {});
     /// The same, for those who want it without errors or not at all.
     [[nodiscard]] std::optional<VmConfig> finish(const VdevGrammar& grammar);
 

@@ -94,11 +94,14 @@ struct NumberPair {
     bool operator==(const NumberPair&) const = default;
 };
 
+/// What a `pass loc` of memory without a length gives: one page (qvmconf specification 2.7).
+inline constexpr std::uint64_t kDefaultPassLength = 4 * kKiB;
+
 /// `pass loc`: a stretch of the host that the guest gets.
 struct PassLocation {
-    GuestLocation guest;                    ///< for PCI perhaps only what the device is
-    std::string attributes{};               ///< letters of `+-rwxcemdnstb` as written; empty: none were
-    std::optional<GuestLocation> host{};    ///< Default: a host-physical address; or Pci
+    GuestLocation guest;                  ///< for PCI perhaps only what the device is
+    std::string attributes{};             ///< letters of `+-rwxcemdnstb` as written; empty: none were
+    std::optional<GuestLocation> host{};  ///< Default: a host-physical address; or Pci
     Place where{};
     bool operator==(const PassLocation&) const = default;
     /// Whether the guest is to take it for RAM.
@@ -116,8 +119,8 @@ struct PassIntr {
 };
 
 using ArgValue = std::variant<std::monostate, std::uint64_t, std::string, GuestLocation, IntrSpec, HostDev, SchedSpec,
-                              Delay, NumberPair, LogRule, NamedSize, std::vector<IntrSpec>,
-                              std::vector<std::uint64_t>, PassLocation, PassIntr>;
+                              Delay, NumberPair, LogRule, NamedSize, std::vector<IntrSpec>, std::vector<std::uint64_t>,
+                              PassLocation, PassIntr>;
 
 /// One option as given, in file order. A repeated option that is not repeatable appears once, with its last value.
 struct OptionValue {
@@ -261,6 +264,14 @@ struct VmConfig {
     Safety safety = Safety::None;  ///< the last one given
     bool debug = false;
     std::optional<Place> dryrun{};
+    /// What reported errors have left out, for those who look for more of them.
+    struct Damage {
+        bool memory = false;  ///< some `ram` or `rom` is missing
+        bool loads = false;   ///< some `load` is missing
+        bool vdevs = false;   ///< some vdev is missing
+        bool operator==(const Damage&) const = default;
+    };
+    Damage damage{};
     bool operator==(const VmConfig&) const = default;
 };
 

@@ -27,20 +27,7 @@ std::vector<IrqTable::OwnedLine> IrqTable::owned() const {
     return all;
 }
 
-IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Location where, const std::string& owner) {
-    if (line >= controller.chip->lines())
-        throw ConfigError{where, fmt::format("'{}' has no line {}", controller.name, line),
-                          fmt::format("its lines are 0 to {}", controller.chip->lines() - 1)};
-    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, Owner{owner, where});
-    if (is_new) return {controller.chip, line};
-    const Owner& other = holder->second;
-    ConfigError error{where, fmt::format("line {} of '{}' belongs to {} already", line, controller.name, other.name),
-                      "give each device a line of its own"};
-    if (other.where) throw std::move(error).noting(*other.where, "it was given away here");
-    throw error;
-}
-
-IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const std::string& owner) {
+const IrqTable::Controller& IrqTable::find(const IntrSpec& wanted, Location where) const {
     const auto found = std::ranges::find(controllers_, wanted.controller, &Controller::name);
     if (found == controllers_.end()) {
         std::vector<std::string_view> names;
@@ -50,11 +37,30 @@ IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const st
         throw ConfigError{where, fmt::format("no interrupt controller is named '{}'", wanted.controller), hint};
     }
     if (!wanted.line) throw ConfigError{where, "the line is missing", fmt::format("write {}:LINE", wanted.controller)};
-    return take(*found, *wanted.line, where, owner);
+    if (*wanted.line < found->chip->lines()) return *found;
+    throw ConfigError{where, fmt::format("'{}' has no line {}", found->name, *wanted.line),
+                      fmt::format("its lines are 0 to {}", found->chip->lines() - 1)};
+}
+
+IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Location where, const std::string& owner) {
+    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, Owner{owner, where});
+    if (is_new) return {controller.chip, line};
+    const Owner& other = holder->second;
+    ConfigError error{where, fmt::format("line {} of '{}' belongs to {} already", line, controller.name, other.name),
+                      "give each device a line of its own"};
+    if (other.where) throw std::move(error).noting(*other.where, "it was given away here");
+    throw error;
+}
+
+void IrqTable::check(const IntrSpec& wanted, Location where) const { (void)find(wanted, where); }
+
+IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const std::string& owner) {
+    return take(find(wanted, where), wanted.line.value(), where, owner);
 }
 
 IrqTable::Claim IrqTable::claim_fixed(unsigned line, Location where, const std::string& owner) {
-    return take(controllers_.front(), line, where, owner);
+    const Controller& first = controllers_.front();
+    return take(find({first.name, line}, where), line, where, owner);
 }
 
 }  // namespace qvm

@@ -36,6 +36,8 @@ public:
     /// Gives the line to `owner`. Throws ConfigError at `where` if there is no such controller or line, or if somebody
     /// has it.
     Claim claim(const IntrSpec& wanted, Location where, const std::string& owner);
+    /// Throws as claim() does if there is no such controller or line; gives nothing away.
+    void check(const IntrSpec& wanted, Location where) const;
     /// The same for a line of the first controller: what a board's fixed interrupts use.
     Claim claim_fixed(unsigned line, Location where, const std::string& owner);
 
@@ -48,6 +50,7 @@ public:
     [[nodiscard]] std::vector<OwnedLine> owned() const;
 
 private:
+    [[nodiscard]] const Controller& find(const IntrSpec& wanted, Location where) const;
     Claim take(const Controller& controller, unsigned line, Location where, const std::string& owner);
 
     std::vector<Controller> controllers_;

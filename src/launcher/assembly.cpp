@@ -7,13 +7,12 @@
 #include <map>
 #include <string>
 
+#include "launcher/address_plan.hpp"
+#include "launcher/declared.hpp"
+#include "launcher/line_claims.hpp"
+
 namespace qvm {
 namespace {
-
-std::string title(const VdevSpec& spec) {
-    if (spec.name().empty()) return fmt::format("vdev {}", spec.syntax->type);
-    return fmt::format("vdev {} '{}'", spec.syntax->type, spec.name());
-}
 
 bool is_reserved(const VmConfig& config, const GuestLocation& place, std::uint64_t size) {
     const auto wanted = Range::make(place.address, size);
@@ -30,9 +29,11 @@ bool is_reserved(const VmConfig& config, const GuestLocation& place, std::uint64
 /// What one vdev may touch while it is made.
 class Context final : public VdevContext {
 public:
-    Context(const VdevSpec& spec, const VdevType& type, unsigned ordinal, const AssemblyServices& services)
+    Context(const VdevSpec& spec, const VdevType& type, unsigned ordinal, const AssemblyServices& services,
+            AddressPlan& addresses)
         : spec_{spec},
           services_{services},
+          addresses_{addresses},
           defaults_{services.machine.defaults(type, ordinal)},
           placed_{.type = &type} {}
 
@@ -41,21 +42,12 @@ public:
         const Location where = option != nullptr ? option->where : spec_.where;
         const GuestLocation place = location(option, space, size);
         const bool io = place.space == GuestLocation::Space::Io;
-        const auto range = Range::make(place.address, size);
-        if (!range || (io && range->last() > UINT16_MAX))
-            throw ConfigError{where,
-                              fmt::format("{} needs {:#x} {} from {:#x} on, which passes the end of the address space",
-                                          title(spec_), size, io ? "ports" : "bytes", place.address)};
-        if (!io) check_memory(*range, where);
+        addresses_.take(place.space, place.address, size, title(spec_), where);
+        const Range range = Range::make(place.address, size).value();
         Bus& bus = io ? services_.buses.pio : services_.buses.mmio;
-        const auto conflict = bus.attach(*range, registers, title(spec_));
-        if (conflict)
-            throw ConfigError{
-                where,
-                fmt::format("{} at {:#x} to {:#x} overlaps {} at {:#x} to {:#x}", title(spec_), range->start(),
-                            range->last(), conflict->owner, conflict->present.start(), conflict->present.last()),
-                "give it another place with 'loc'"};
-        placed_.windows.push_back({io, *range});
+        if (bus.attach(range, registers, title(spec_)))
+            throw ConfigError{where, fmt::format("{} cannot have {:#x}", title(spec_), place.address)};
+        placed_.windows.push_back({io, range});
     }
 
     IrqLine& irq() override {
@@ -65,8 +57,7 @@ public:
     }
 
     void provide(InterruptController& controller) override {
-        const std::string name{spec_.name().empty() ? spec_.syntax->type : spec_.name()};
-        services_.irqs.add(name, controller, spec_.where);
+        services_.irqs.add(std::string{controller_name(spec_)}, controller, spec_.where);
         placed_.controller = &controller;
     }
 
@@ -101,19 +92,9 @@ private:
         return *defaults_.where;
     }
 
-    void check_memory(const Range& range, Location where) const {
-        for (const MemorySpec& memory : services_.config.memory)
-            if (memory.range.overlaps(range))
-                throw ConfigError{
-                    where,
-                    fmt::format("{} at {:#x} to {:#x} lies in guest memory at {:#x} to {:#x}", title(spec_),
-                                range.start(), range.last(), memory.range.start(), memory.range.last()),
-                    "move the vdev with 'loc', or split the 'ram' line around it"};
-    }
-
     [[nodiscard]] IrqTable::Claim claim_line() const {
         if (const OptionValue* option = spec_.find("intr"))
-            return services_.irqs.claim(std::get<IntrSpec>(option->value), option->where, title(spec_));
+            return claim(services_, std::get<IntrSpec>(option->value), option->where, title(spec_));
         if (!defaults_.line || services_.irqs.controllers().empty())
             throw ConfigError{spec_.where,
                               fmt::format("{} needs an interrupt line: this board has none for it", title(spec_)),
@@ -123,6 +104,7 @@ private:
 
     const VdevSpec& spec_;
     const AssemblyServices& services_;
+    AddressPlan& addresses_;
     Machine::Defaults defaults_;
     PlacedVdev placed_;
 };
@@ -131,17 +113,27 @@ private:
 
 AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnostics) {
     AssembledVdevs all;
+    AddressPlan addresses{services.config, services.buses};
+    DeclaredDevices declared{services, addresses, diagnostics};
     std::map<std::string_view, unsigned> ordinals;
+    std::size_t vdevs = 0;
     for (const VdevSpec& spec : services.config.vdevs) {
-        const VdevType& type = *services.catalog.find(spec.syntax);
-        Context context{spec, type, ordinals[spec.syntax->type]++, services};
+        declared.place_between(vdevs++);
+        if (spec.damaged || names_lost_controller(services, spec)) continue;
+        const VdevType* const type = services.catalog.find(spec.syntax);
         try {
-            all.vdevs.push(type.make(spec, context));
+            if (type == nullptr) {
+                all.vdevs.push(declared.place(spec));
+                continue;
+            }
+            Context context{spec, *type, ordinals[spec.syntax->type]++, services, addresses};
+            all.vdevs.push(type->make(spec, context));
             all.placed.push_back(std::move(context).placed());
         } catch (const ConfigError& error) {
             diagnostics.error(error);
         }
     }
+    declared.place_between(vdevs);
     return all;
 }
 

@@ -39,12 +39,28 @@ void append_lines(const std::vector<GuestMap::Line>& lines, std::string& out) {
         fmt::format_to(std::back_inserter(out), "  {:<{}}  {}\n", label(line), column, line.owner);
 }
 
+/// What is passed has no vdev that would be on a bus.
+void add_passed(const VmConfig& config, GuestMap& map) {
+    using Space = GuestLocation::Space;
+    for (const PassSpec& pass : config.passed)
+        for (const PassLocation& location : pass.locations) {
+            const GuestLocation& guest = location.guest;
+            if (guest.space == Space::Pci) continue;
+            const bool io = guest.space == Space::Io;
+            const auto range = Range::make(guest.address, guest.length.value_or(io ? 1 : kDefaultPassLength));
+            if (range) (io ? map.ports : map.memory).push_back({*range, "pass"});
+        }
+}
+
 }  // namespace
 
 GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTable& irqs) {
     GuestMap map{windows(buses.mmio), windows(buses.pio), {}};
     for (const MemorySpec& memory : config.memory) map.memory.push_back({memory.range, memory.rom ? "rom" : "ram"});
-    std::ranges::sort(map.memory, {}, [](const GuestMap::Window& window) { return window.range.start(); });
+    add_passed(config, map);
+    const auto start = [](const GuestMap::Window& window) { return window.range.start(); };
+    std::ranges::sort(map.memory, {}, start);
+    std::ranges::sort(map.ports, {}, start);
     for (const auto& [controller, line, owner] : irqs.owned())
         map.interrupts.push_back({std::string{controller}, line, std::string{owner}});
     return map;

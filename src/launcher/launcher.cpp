@@ -11,6 +11,7 @@
 #include "launcher/end_latch.hpp"
 #include "launcher/placed_board.hpp"
 #include "ops/signals.hpp"
+#include "ops/user.hpp"
 #include "vcpu/vcpu_thread.hpp"
 
 namespace qvm {
@@ -27,6 +28,7 @@ public:
         for (const MemorySpec& memory : config.memory)
             board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
+        if (config.user) become(find_identity(*config.user));
     }
 
     EndCause run() override {
@@ -87,12 +89,36 @@ private:
     bool button_pressed_ = false;
 };
 
+/// What can be known of the host without starting anything.
+void check_host(const VmConfig& config, Diagnostics& diagnostics) {
+    if (!config.user) return;
+    try {
+        (void)find_identity(*config.user);
+    } catch (const ConfigError& error) {
+        diagnostics.error(error);
+    }
+}
+
 }  // namespace
 
 Catalog make_catalog() { return Catalog{common_vdev_types(), board_vdev_types()}; }
 
+std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalog, Purpose purpose,
+                                   Diagnostics& diagnostics) {
+    const auto foreign = foreign_sign(config, this_board());
+    report_unavailable(config, catalog, foreign, purpose, diagnostics);
+    if (foreign) return plan_foreign(config, foreign->board, diagnostics);
+    if (!config.damage.memory && !config.damage.loads) return plan_board(config, diagnostics);
+    // Where images would lie in a part of the memory, or what a part of them lacks, is of no interest.
+    check_images(config, diagnostics);
+    Diagnostics unsaid;
+    return plan_board(config, unsaid);
+}
+
 std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
                              Diagnostics& diagnostics) {
+    check_host(config, diagnostics);
+    if (diagnostics.has_errors()) return nullptr;
     try {
         auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
         if (!diagnostics.has_errors()) return vm;
@@ -104,6 +130,7 @@ std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, Boa
 
 std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
                                  Diagnostics& diagnostics) {
+    check_host(config, diagnostics);
     EndLatch nobody;
     Log silent{config.system, {{{Severity::Fatal}, LogDestination::None}}};
     EventLoop loop{EventLoop::NeverRuns{}};

@@ -10,6 +10,7 @@
 #include "config/vm_config.hpp"
 #include "devices/catalog.hpp"
 #include "launcher/guest_map.hpp"
+#include "launcher/unavailable.hpp"
 #include "vmm/end_cause.hpp"
 
 namespace qvm {
@@ -30,6 +31,11 @@ public:
 /// the plan must outlive the VM. On the main thread, with no other thread around.
 [[nodiscard]] std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
                                            Diagnostics& diagnostics);
+
+/// Judges the images and what this version cannot do; the plan for the other two. Never null. `config` may have lost
+/// what its errors were about. It must outlive the plan.
+[[nodiscard]] std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalog, Purpose purpose,
+                                                 Diagnostics& diagnostics);
 
 /// Takes the steps of build_vm() that need neither KVM nor guest memory, and opens no host end. Nothing is returned if
 /// `diagnostics` got an error.

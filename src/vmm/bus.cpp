@@ -2,15 +2,19 @@
 #include "vmm/bus.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace qvm {
 
 std::optional<BusConflict> Bus::attach(Range range, IoDevice& device, std::string owner) {
-    for (const Entry& entry : entries_)
-        if (entry.range.overlaps(range)) return BusConflict{range, entry.range, entry.owner};
     const auto behind =
         std::ranges::upper_bound(entries_, range.start(), {}, [](const Entry& e) { return e.range.start(); });
+    // Entries do not overlap each other, so that only the neighbours can overlap the new one.
+    for (auto near = behind == entries_.begin() ? behind : std::prev(behind); near != entries_.end(); ++near) {
+        if (near->range.overlaps(range)) return BusConflict{range, near->range, near->owner};
+        if (near == behind) break;
+    }
     entries_.insert(behind, Entry{range, &device, std::move(owner)});
     return std::nullopt;
 }

@@ -228,10 +228,11 @@ TEST_CASE("each bare newline in a command line becomes one blank") {
     CHECK(good("ram 1M cmdline \"a\n\nb\r\nc\"").cmdline->text == "a  b c");
 }
 
-TEST_CASE("unknown variables and those without effect are kept, with a warning") {
+TEST_CASE("unknown variables and those without effect are kept, with a warning, and the last value counts") {
     const Outcome out = parse("ram 1M\nset made-up 7\nset exit-on-halt off\nset slog-bufer 4K\nset exit-on-halt on");
     REQUIRE(out.config);
-    CHECK(out.config->variables.size() == 4);
+    CHECK(out.config->variables.size() == 3);
+    CHECK(out.config->variables[2].value == "on");
     CHECK(out.config->variables[0].name == "made-up");
     CHECK(out.config->variables[0].value == "7");
     CHECK(out.messages() == Messages{"2:5 warning: unknown variable 'made-up' has no effect",

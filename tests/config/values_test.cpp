@@ -91,8 +91,15 @@ TEST_CASE("impossible locations are refused") {
     CHECK(parse_location("0xffffffffffffffff,1"));
 }
 
-TEST_CASE("a PCI location by vendor and device is not supported yet and says so") {
-    CHECK(parse_location("pci:0x8086/0x1234").error().message.find("not supported yet") != std::string::npos);
+TEST_CASE("a PCI location may say what the device is in place of where it is") {
+    const auto location = parse_location("pci:0x8086/0x1234");
+    REQUIRE(location);
+    CHECK(location->space == GuestLocation::Space::Pci);
+    CHECK(location->pci_id == PciId{0x8086, 0x1234});
+    for (const char* text : {"pci:0x10000/1", "pci:1/0x10000", "pci:/1", "pci:1/", "pci:1/2/3", "pci:x/1"}) {
+        INFO(text);
+        CHECK_FALSE(parse_location(text));
+    }
 }
 
 TEST_CASE("an interrupt is a controller and a line, or a controller alone") {

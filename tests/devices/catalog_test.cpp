@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "config/language.hpp"
+
 namespace qvm {
 namespace {
 
@@ -12,10 +14,21 @@ constexpr const VdevType* kKitchen[]{&kToaster};
 
 }  // namespace
 
-TEST_CASE("the catalogue is the common types and then the board's") {
+TEST_CASE("the catalogue is the common types, the board's, and those that can only be read") {
     const Catalog catalog{common_vdev_types(), kKitchen};
-    CHECK(catalog.types().size() == common_vdev_types().size() + 1);
-    CHECK(catalog.types().back() == &kToaster.syntax);
+    const std::size_t common = common_vdev_types().size();
+    REQUIRE(catalog.types().size() == common + 1 + language_vdevs().size());
+    CHECK(catalog.types()[common] == &kToaster.syntax);
+    CHECK(catalog.types()[common + 1] == &language_vdevs().front());
+    CHECK(catalog.find(&language_vdevs().front()) == nullptr);
+}
+
+TEST_CASE("a type that exists hides the row that could only be read") {
+    static constexpr VdevType kPl011{.syntax = {.type = "pl011", .summary = "real"}, .acpi_hid = {}, .make = nullptr};
+    static constexpr const VdevType* kBoard[]{&kPl011};
+    const Catalog catalog{kBoard};
+    CHECK(catalog.types().size() == language_vdevs().size());
+    CHECK(catalog.types().front() == &kPl011.syntax);
 }
 
 TEST_CASE("the catalogue finds a row by its syntax and by its name") {

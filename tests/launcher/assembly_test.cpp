@@ -72,13 +72,15 @@ TEST_CASE("a vdev that the board has no place for says what to add") {
 
 TEST_CASE("all placement errors are reported in one run") {
     const Assembly a{"vdev ser8250\nvdev ser8250 loc 0x3fc intr pic:5\nvdev ser8250 loc 0x2f8 intr nowhere:1"};
-    CHECK(a.says("overlaps vdev ser8250 at 0x3f8 to 0x3ff"));
+    CHECK(a.says("test:4:18: error: vdev ser8250 at 0x3fc to 0x403 overlaps vdev ser8250 at 0x3f8 to 0x3ff"));
+    CHECK(a.says("test:3:6: note: vdev ser8250 is given 0x3f8 to 0x3ff here"));
     CHECK(a.says("no interrupt controller is named 'nowhere'"));
 }
 
 TEST_CASE("a line has one owner, and the second one is told who") {
     const Assembly a{"vdev ser8250 name com1\nvdev ser8250 loc 0x2f8 intr pic:4"};
-    CHECK(a.says("line 4 of 'pic' belongs to vdev ser8250 'com1' already"));
+    CHECK(a.says("test:4:29: error: line 4 of 'pic' belongs to vdev ser8250 'com1' already"));
+    CHECK(a.says("test:3:6: note: it was given away here"));
 }
 
 TEST_CASE("a line that the controller does not have is refused with those that it has") {
@@ -89,8 +91,14 @@ TEST_CASE("a line that the controller does not have is refused with those that i
 
 TEST_CASE("a controller must be declared before it is named") {
     const Assembly a{"vdev ser8250 intr later:4\nvdev ioapic name later", false};
-    CHECK(a.says("no interrupt controller is named 'later'"));
-    CHECK(a.says("before it is used"));
+    CHECK(a.says("test:3:19: error: the interrupt controller 'later' is declared later"));
+    CHECK(a.says("test:4:6: note: it is declared here"));
+    const Assembly b{"vdev ser8250 intr nobody:4", false};
+    CHECK(b.says("no interrupt controller is named 'nobody'"));
+    CHECK(b.says("before it is used"));
+    const Assembly c{"vdev mc146818 name clock\nvdev ser8250 intr clock:4"};
+    CHECK(c.says("test:4:19: error: 'clock' is no interrupt controller"));
+    CHECK(c.says("test:3:6: note: it is the name of this vdev"));
 }
 
 TEST_CASE("a declared ioapic serves those who name it, at any address") {
@@ -104,7 +112,8 @@ TEST_CASE("a declared ioapic serves those who name it, at any address") {
 
 TEST_CASE("a device in guest memory is refused") {
     const Assembly a{"vdev ser8250 loc mem:0xff000"};
-    CHECK(a.says("lies in guest memory"));
+    CHECK(a.says("lies in guest memory: ram at 0x0 to 0xfffff"));
+    CHECK(a.says("test:1:5: note: ram is given 0x0 to 0xfffff here"));
 }
 
 TEST_CASE("a reserved place is not given out by default, but can be asked for") {

@@ -13,9 +13,9 @@
 
 #include "arch/x86/acpi.hpp"
 #include "arch/x86/entry_state.hpp"
-#include "arch/x86/image_file.hpp"
 #include "arch/x86/memory_map.hpp"
 #include "config/diagnostics.hpp"
+#include "config/image_file.hpp"
 #include "config/vm_config.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/units.hpp"

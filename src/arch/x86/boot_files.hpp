@@ -8,8 +8,8 @@
 
 #include "arch/x86/bzimage.hpp"
 #include "arch/x86/elf.hpp"
-#include "arch/x86/image_file.hpp"
 #include "config/diagnostics.hpp"
+#include "config/image_file.hpp"
 #include "config/vm_config.hpp"
 
 namespace qvm::x86 {

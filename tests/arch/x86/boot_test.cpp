@@ -278,7 +278,7 @@ TEST_CASE("data that meets something else says what") {
 
 TEST_CASE("a command line that the kernel would cut is an error where it stands") {
     Boot boot{{ram(0, 64 * kMiB)}};
-    boot.config.cmdline = CmdlineSpec{std::string(256, 'x'), {.line = 9}};
+    boot.config.cmdline = CmdlineSpec{std::string(256, 'x'), Location{.line = 9}};
     SECTION("bzImage says its limit") {
         boot.file(Blob::Sniff, "vmlinuz", make_bzimage());
         CHECK(boot.only_error().message == "the command line has 256 bytes; this kernel takes 255");

@@ -173,7 +173,7 @@ inline MemorySpec rom(std::uint64_t start, std::uint64_t size) { return {true, R
 /// A `load` line; `line` tells the lines of a test apart.
 inline LoadSpec load(LoadSpec::Blob blob, std::string path, std::uint32_t line = 1,
                      std::optional<std::uint64_t> address = {}) {
-    return {blob, address, std::move(path), {.line = line}};
+    return {blob, address, std::move(path), Location{.line = line}};
 }
 
 }  // namespace qvm::x86::test

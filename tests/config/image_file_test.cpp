@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/x86/image_file.hpp"
+#include "config/image_file.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

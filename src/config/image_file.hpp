@@ -8,7 +8,7 @@
 
 #include "config/diagnostics.hpp"
 
-namespace qvm::x86 {
+namespace qvm {
 
 /// Sole owner of a read-only mapping of a whole file. Whoever shortens the file while it is in use ends the process.
 class ImageFile {
@@ -28,4 +28,4 @@ private:
     std::span<const std::byte> bytes_{};
 };
 
-}  // namespace qvm::x86
+}  // namespace qvm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/x86/image_file.hpp"
+#include "config/image_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "vmm/error.hpp"
 #include "vmm/unique_fd.hpp"
 
-namespace qvm::x86 {
+namespace qvm {
 namespace {
 
 std::string quoted(const std::string& path) { return fmt::format("'{}'", path); }
@@ -68,4 +68,4 @@ ImageFile::~ImageFile() {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-}  // namespace qvm::x86
+}  // namespace qvm

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/declared.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "launcher/absent.hpp"
+#include "launcher/line_claims.hpp"
+
+namespace qvm {
+
+namespace {
+
+using Space = GuestLocation::Space;
+
+/// Holds the place of a vdev that can only be read.
+class AbsentVdev final : public Vdev {
+public:
+    explicit AbsentVdev(unsigned lines) : controller{lines} {}
+    Absent registers;
+    AbsentController controller;
+};
+
+bool is_pci(const VdevSpec& spec) noexcept {
+    const auto* place = spec.get<GuestLocation>("loc");
+    return place != nullptr && place->space == Space::Pci;
+}
+
+}  // namespace
+
+std::unique_ptr<Vdev> DeclaredDevices::place(const VdevSpec& spec) {
+    const VdevFootprint& footprint = spec.syntax->footprint;
+    auto vdev = std::make_unique<AbsentVdev>(footprint.lines);
+    const std::string owner = title(spec);
+    for (const OptionValue& option : spec.options) {
+        if (option.spec->name != "loc") continue;
+        GuestLocation place = std::get<GuestLocation>(option.value);
+        if (place.space == Space::Default) place.space = footprint.io ? Space::Io : Space::Memory;
+        const std::uint64_t size = place.space == Space::Pci ? 1 : place.length.value_or(footprint.size);
+        if (size == 0 || place.pci_id) continue;
+        addresses_.take(place.space, place.address, size, owner, option.where);
+        if (place.space == Space::Pci) continue;
+        Bus& bus = place.space == Space::Io ? services_.buses.pio : services_.buses.mmio;
+        (void)bus.attach(Range::make(place.address, size).value(), vdev->registers, owner);
+    }
+    if (footprint.lines != 0) {
+        services_.irqs.add(std::string{controller_name(spec)}, vdev->controller, spec.where);
+        return vdev;
+    }
+    for (const OptionValue& option : spec.options) {
+        std::vector<IntrSpec> lines;
+        if (const auto* list = std::get_if<std::vector<IntrSpec>>(&option.value)) lines = *list;
+        if (const auto* one = std::get_if<IntrSpec>(&option.value)) lines = {*one};
+        for (const IntrSpec& line : lines) {
+            if (line.controller.empty()) continue;
+            if (is_pci(spec)) check_line(services_, line, option.where);  // PCI functions may share a line
+            if (!is_pci(spec)) claim(services_, line, option.where, owner);
+        }
+    }
+    return vdev;
+}
+
+void DeclaredDevices::place_between(std::size_t vdevs) {
+    const auto& passed = services_.config.passed;
+    while (next_pass_ < passed.size() && passed[next_pass_].after_vdevs <= vdevs) place(passed[next_pass_++]);
+    const auto& reserved = services_.config.reserved;
+    while (next_reserve_ < reserved.size() && reserved[next_reserve_].after_vdevs <= vdevs)
+        check(reserved[next_reserve_++]);
+}
+
+void DeclaredDevices::place(const PassSpec& pass) {
+    const auto report = [this](const auto& what) {
+        try {
+            what();
+        } catch (const ConfigError& error) {
+            diagnostics_.error(error);
+        }
+    };
+    for (const PassLocation& location : pass.locations) report([&] { place(location); });
+    for (const PassIntr& intr : pass.interrupts) {
+        if (is_lost_controller(services_, intr.guest.controller)) continue;
+        report([&] { claim(services_, intr.guest, intr.where, "pass"); });
+    }
+}
+
+void DeclaredDevices::place(const PassLocation& location) {
+    const GuestLocation& guest = location.guest;
+    if (guest.pci_id) return;  // the slot is found when the device is
+    const bool pci = guest.space == Space::Pci;
+    const std::uint64_t size = guest.length.value_or(guest.space == Space::Io || pci ? 1 : kDefaultPassLength);
+    addresses_.take(guest.space, guest.address, size, "pass", location.where);
+}
+
+void DeclaredDevices::check(const ReserveSpec& reserve) {
+    const auto* intr = std::get_if<IntrSpec>(&reserve.what);
+    if (intr == nullptr || intr->controller.empty() || is_lost_controller(services_, intr->controller)) return;
+    try {
+        check_line(services_, *intr, reserve.where);
+    } catch (const ConfigError& error) {
+        diagnostics_.error(error);
+    }
+}
+
+}  // namespace qvm

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the configuration declares and this program cannot make: vdevs that can only be read, and passed devices. They
+// get their addresses and lines, so that conflicts with them show in a check.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "launcher/address_plan.hpp"
+#include "launcher/assembly.hpp"
+
+namespace qvm {
+
+class DeclaredDevices {
+public:
+    DeclaredDevices(const AssemblyServices& services, AddressPlan& addresses, Diagnostics& diagnostics)
+        : services_{services}, addresses_{addresses}, diagnostics_{diagnostics} {}
+
+    /// What stands where a vdev would be. Throws ConfigError.
+    [[nodiscard]] std::unique_ptr<Vdev> place(const VdevSpec& spec);
+
+    /// Places the `pass`es and judges the `reserve`s that stand behind the first `vdevs` vdevs and before the next
+    /// one; to be called for each number from 0 on. Errors go to the diagnostics.
+    void place_between(std::size_t vdevs);
+
+private:
+    void place(const PassSpec& pass);
+    void place(const PassLocation& location);
+    void check(const ReserveSpec& reserve);
+
+    const AssemblyServices& services_;
+    AddressPlan& addresses_;
+    Diagnostics& diagnostics_;
+    std::size_t next_pass_ = 0;
+    std::size_t next_reserve_ = 0;
+};
+
+}  // namespace qvm

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/foreign_board.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/image_file.hpp"
+#include "launcher/absent.hpp"
+#include "vmm/error.hpp"
+
+namespace qvm {
+
+namespace {
+
+constexpr std::string_view kGic = "gic";
+constexpr unsigned kGicLines = 1020;  // interrupt IDs below the special ones (GIC architecture, IHI 0048 2.2.1)
+constexpr unsigned kIoapicLines = 24;
+
+class NoRouter final : public MsiRouter {
+public:
+    unsigned reserve(unsigned count) override { return std::exchange(next_, next_ + count); }
+    void route(unsigned /*gsi*/, MsiMessage /*message*/) noexcept override {}
+    void signal(unsigned /*gsi*/) noexcept override {}
+
+private:
+    unsigned next_ = 0;
+};
+
+class ForeignMachine final : public Machine {
+public:
+    ForeignMachine(const VmConfig& config, Boards board, const BoardServices& services)
+        : implicit_{board == Boards::Arm64 ? kGicLines : kIoapicLines} {
+        const std::string_view name = board == Boards::Arm64 ? kGic : "ioapic";
+        const bool declared =
+            std::ranges::any_of(config.vdevs, [&](const VdevSpec& each) { return each.syntax->type == name; });
+        if (!declared) services.irqs.add(std::string{name}, implicit_, {});
+    }
+
+    [[nodiscard]] Defaults defaults(const VdevType& /*type*/, unsigned /*ordinal*/) const override { return {}; }
+    [[nodiscard]] MsiRouter& msi() override { return router_; }
+    [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> /*vdevs*/) override {
+        throw HostError{"this board cannot run here"};
+    }
+    bool press_power_button() noexcept override { return false; }
+    void end_of_interrupt(std::uint8_t /*vector*/) noexcept override {}
+
+private:
+    AbsentController implicit_;
+    NoRouter router_;
+};
+
+class ForeignPlan final : public BoardPlan {
+public:
+    ForeignPlan(const VmConfig& config, Boards board) : config_{config}, board_{board} {}
+    [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
+        return std::make_unique<ForeignMachine>(config_, board_, services);
+    }
+
+private:
+    const VmConfig& config_;
+    Boards board_;
+};
+
+/// The GIC is there without being declared, so that naming it is a sign, too.
+std::optional<Location> names_implicit_gic(const VmConfig& config) {
+    const auto declared = [&config] {
+        return std::ranges::any_of(config.vdevs, [](const VdevSpec& each) { return each.name() == kGic; });
+    };
+    const auto names = [](const IntrSpec& intr) { return intr.controller == kGic && intr.line; };
+    for (const VdevSpec& vdev : config.vdevs)
+        for (const OptionValue& option : vdev.options)
+            if (const auto* intr = std::get_if<IntrSpec>(&option.value); intr != nullptr && names(*intr))
+                return declared() ? std::nullopt : std::optional<Location>{option.where};
+    for (const PassSpec& pass : config.passed)
+        for (const PassIntr& intr : pass.interrupts)
+            if (names(intr.guest)) return declared() ? std::nullopt : std::optional<Location>{intr.where};
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view board_name(Boards board) noexcept { return board == Boards::Arm64 ? "arm64" : "x86-64"; }
+
+std::optional<ForeignSign> foreign_sign(const VmConfig& config, Boards own) {
+    const auto is_own = [own](const VdevSpec& each) {
+        return each.syntax->boards != Boards::Both && has_board(each.syntax->boards, own);
+    };
+    if (std::ranges::any_of(config.vdevs, is_own)) return std::nullopt;
+    for (const VdevSpec& vdev : config.vdevs)
+        if (!has_board(vdev.syntax->boards, own))
+            return ForeignSign{vdev.syntax->boards, vdev.where, fmt::format("vdev '{}'", vdev.syntax->type)};
+    const auto gic = own == Boards::Arm64 ? std::nullopt : names_implicit_gic(config);
+    if (!gic) return std::nullopt;
+    return ForeignSign{Boards::Arm64, *gic, "the interrupt controller 'gic'"};
+}
+
+void check_images(const VmConfig& config, Diagnostics& diagnostics) {
+    for (const LoadSpec& load : config.loads) {
+        try {
+            const ImageFile file{load.path, load.where};
+        } catch (const ConfigError& error) {
+            diagnostics.error(error);
+        }
+    }
+}
+
+std::unique_ptr<BoardPlan> plan_foreign(const VmConfig& config, Boards board, Diagnostics& diagnostics) {
+    check_images(config, diagnostics);
+    return std::make_unique<ForeignPlan>(config, board);
+}
+
+}  // namespace qvm

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/line_claims.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace qvm {
+
+namespace {
+
+bool is_declared(const AssemblyServices& services, std::string_view name) {
+    return std::ranges::any_of(services.irqs.controllers(),
+                               [&](const IrqTable::Controller& each) { return each.name == name; });
+}
+
+/// A vdev of that name further down, or one that is no controller.
+void refuse_if_not_ready(const AssemblyServices& services, const std::string& name, const Location& where) {
+    if (is_declared(services, name)) return;
+    const auto& vdevs = services.config.vdevs;
+    const auto found = std::ranges::find_if(vdevs, [&](const VdevSpec& each) { return controller_name(each) == name; });
+    if (found == vdevs.end()) return;
+    if (found->syntax->footprint.lines == 0)
+        throw ConfigError{where, fmt::format("'{}' is no interrupt controller", name)}.noting(
+            found->where, "it is the name of this vdev");
+    throw ConfigError{where, fmt::format("the interrupt controller '{}' is declared later", name),
+                      "a controller must stand before those that name it"}
+        .noting(found->where, "it is declared here");
+}
+
+}  // namespace
+
+std::string title(const VdevSpec& spec) {
+    if (spec.name().empty()) return fmt::format("vdev {}", spec.syntax->type);
+    return fmt::format("vdev {} '{}'", spec.syntax->type, spec.name());
+}
+
+std::string_view controller_name(const VdevSpec& spec) noexcept {
+    return spec.name().empty() ? spec.syntax->type : spec.name();
+}
+
+IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
+                      const std::string& owner) {
+    refuse_if_not_ready(services, wanted.controller, where);
+    return services.irqs.claim(wanted, where, owner);
+}
+
+void check_line(const AssemblyServices& services, const IntrSpec& wanted, const Location& where) {
+    refuse_if_not_ready(services, wanted.controller, where);
+    services.irqs.check(wanted, where);
+}
+
+bool is_lost_controller(const AssemblyServices& services, std::string_view name) {
+    if (is_declared(services, name)) return false;
+    return services.config.damage.vdevs || std::ranges::any_of(services.config.vdevs, [&](const VdevSpec& each) {
+               return each.damaged && controller_name(each) == name;
+           });
+}
+
+bool names_lost_controller(const AssemblyServices& services, const VdevSpec& spec) {
+    return std::ranges::any_of(spec.options, [&](const OptionValue& option) {
+        const auto* intr = std::get_if<IntrSpec>(&option.value);
+        return intr != nullptr && intr->line && is_lost_controller(services, intr->controller);
+    });
+}
+
+}  // namespace qvm

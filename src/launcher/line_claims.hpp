@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Interrupt lines as the configuration names them, with the reasons why one cannot be had.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "launcher/assembly.hpp"
+
+namespace qvm {
+
+/// "vdev ser8250 'com1'", for messages.
+[[nodiscard]] std::string title(const VdevSpec& spec);
+
+/// The name under which others find this vdev if it is an interrupt controller.
+[[nodiscard]] std::string_view controller_name(const VdevSpec& spec) noexcept;
+
+/// Gives the line to `owner`. Throws ConfigError, with a note at the vdev that is no controller or is one too late.
+IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
+                      const std::string& owner);
+
+/// The same for a line that may have several owners: only its existence is judged.
+void check_line(const AssemblyServices& services, const IntrSpec& wanted, const Location& where);
+
+/// Whether the vdev's controller is missing only because of an error that was reported already.
+[[nodiscard]] bool names_lost_controller(const AssemblyServices& services, const VdevSpec& spec);
+[[nodiscard]] bool is_lost_controller(const AssemblyServices& services, std::string_view name);
+
+}  // namespace qvm

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/unavailable.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <string>
+
+namespace qvm {
+
+namespace {
+
+/// What becomes of it in this version anyway.
+bool is_what_happens(const UnsupportedSpec& each) noexcept {
+    using Action = UnsupportedSpec::Action;
+    if (each.type == UnsupportedSpec::Type::Reference) return each.action == Action::Ignore;
+    return each.type == UnsupportedSpec::Type::Register && each.action == Action::Fail;
+}
+
+class Reporter {
+public:
+    Reporter(Purpose purpose, Diagnostics& diagnostics) : purpose_{purpose}, diagnostics_{diagnostics} {}
+
+    void missing(const Location& where, const std::string& what) {
+        if (purpose_ == Purpose::Run)
+            return diagnostics_.error(where, what + " is not in this version", "'--check' can read it already");
+        diagnostics_.warning(where, what + " is not in this version: it is checked, but the VM cannot run");
+    }
+
+    void foreign(const ForeignSign& sign) {
+        const std::string what = fmt::format("{} belongs to {} boards and this is qvm for {}", sign.what,
+                                             board_name(sign.board), board_name(this_board()));
+        if (purpose_ == Purpose::Run) return diagnostics_.error(sign.where, what);
+        diagnostics_.warning(sign.where, what + ": the file is checked as far as the language goes");
+    }
+
+    /// A single vdev of another board among those of this one.
+    void stray(const VdevSpec& vdev) {
+        diagnostics_.error(vdev.where, fmt::format("vdev '{}' exists on {} boards only", vdev.syntax->type,
+                                                   board_name(vdev.syntax->boards)));
+    }
+
+    void idle(const Location& where, const std::string& what) {
+        diagnostics_.warning(where, what + " has no effect: this version does not have it yet");
+    }
+
+private:
+    Purpose purpose_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+void report_unavailable(const VmConfig& config, const Catalog& catalog, const std::optional<ForeignSign>& foreign,
+                        Purpose purpose, Diagnostics& diagnostics) {
+    Reporter report{purpose, diagnostics};
+    if (foreign) return report.foreign(*foreign);
+    std::set<const VdevSyntax*> told;
+    for (const VdevSpec& vdev : config.vdevs) {
+        if (catalog.find(vdev.syntax) != nullptr) continue;
+        if (!has_board(vdev.syntax->boards, this_board()))
+            report.stray(vdev);
+        else if (told.insert(vdev.syntax).second)
+            report.missing(vdev.where, fmt::format("vdev '{}'", vdev.syntax->type));
+    }
+    if (!config.passed.empty()) report.missing(config.passed.front().where, "'pass'");
+    if (config.dump) report.idle(config.dump->where, "'dump'");
+    for (const UnsupportedSpec& each : config.unsupported)
+        if (!is_what_happens(each)) report.idle(each.where, "'unsupported'");
+}
+
+}  // namespace qvm
