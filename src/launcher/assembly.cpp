@@ -95,6 +95,7 @@ private:
     [[nodiscard]] IrqTable::Claim claim_line() const {
         if (const OptionValue* option = spec_.find("intr"))
             return claim(services_, std::get<IntrSpec>(option->value), option->where, title(spec_));
+        if (lost_first_controller(services_)) throw FollowUpError{spec_.where};
         if (!defaults_.line || services_.irqs.controllers().empty())
             throw ConfigError{spec_.where,
                               fmt::format("{} needs an interrupt line: this board has none for it", title(spec_)),
@@ -119,16 +120,19 @@ AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnosti
     std::size_t vdevs = 0;
     for (const VdevSpec& spec : services.config.vdevs) {
         declared.place_between(vdevs++);
-        if (spec.damaged || names_lost_controller(services, spec)) continue;
+        const unsigned ordinal = ordinals[spec.syntax->type]++;
+        if (spec.damaged) continue;
         const VdevType* const type = services.catalog.find(spec.syntax);
         try {
             if (type == nullptr) {
                 all.vdevs.push(declared.place(spec));
                 continue;
             }
-            Context context{spec, *type, ordinals[spec.syntax->type]++, services, addresses};
+            Context context{spec, *type, ordinal, services, addresses};
             all.vdevs.push(type->make(spec, context));
             all.placed.push_back(std::move(context).placed());
+        } catch (const FollowUpError&) {
+            continue;
         } catch (const ConfigError& error) {
             diagnostics.error(error);
         }

@@ -69,19 +69,20 @@ void DeclaredDevices::place_between(std::size_t vdevs) {
         check(reserved[next_reserve_++]);
 }
 
-void DeclaredDevices::place(const PassSpec& pass) {
-    const auto report = [this](const auto& what) {
-        try {
-            what();
-        } catch (const ConfigError& error) {
-            diagnostics_.error(error);
-        }
-    };
-    for (const PassLocation& location : pass.locations) report([&] { place(location); });
-    for (const PassIntr& intr : pass.interrupts) {
-        if (is_lost_controller(services_, intr.guest.controller)) continue;
-        report([&] { claim(services_, intr.guest, intr.where, "pass"); });
+template <typename Step>
+void DeclaredDevices::report(const Step& step) {
+    try {
+        step();
+    } catch (const FollowUpError&) {
+        return;
+    } catch (const ConfigError& error) {
+        diagnostics_.error(error);
     }
+}
+
+void DeclaredDevices::place(const PassSpec& pass) {
+    for (const PassLocation& location : pass.locations) report([&] { place(location); });
+    for (const PassIntr& intr : pass.interrupts) report([&] { claim(services_, intr.guest, intr.where, "pass"); });
 }
 
 void DeclaredDevices::place(const PassLocation& location) {
@@ -94,12 +95,8 @@ void DeclaredDevices::place(const PassLocation& location) {
 
 void DeclaredDevices::check(const ReserveSpec& reserve) {
     const auto* intr = std::get_if<IntrSpec>(&reserve.what);
-    if (intr == nullptr || intr->controller.empty() || is_lost_controller(services_, intr->controller)) return;
-    try {
-        check_line(services_, *intr, reserve.where);
-    } catch (const ConfigError& error) {
-        diagnostics_.error(error);
-    }
+    if (intr == nullptr || intr->controller.empty()) return;
+    report([&] { check_line(services_, *intr, reserve.where); });
 }
 
 }  // namespace qvm

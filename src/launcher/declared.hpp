@@ -24,6 +24,8 @@ public:
     void place_between(std::size_t vdevs);
 
 private:
+    template <typename Step>
+    void report(const Step& step);
     void place(const PassSpec& pass);
     void place(const PassLocation& location);
     void check(const ReserveSpec& reserve);

@@ -18,8 +18,10 @@ bool is_declared(const AssemblyServices& services, std::string_view name) {
 void refuse_if_not_ready(const AssemblyServices& services, const std::string& name, const Location& where) {
     if (is_declared(services, name)) return;
     const auto& vdevs = services.config.vdevs;
+    if (services.config.damage.vdevs) throw FollowUpError{where};
     const auto found = std::ranges::find_if(vdevs, [&](const VdevSpec& each) { return controller_name(each) == name; });
     if (found == vdevs.end()) return;
+    if (found->damaged) throw FollowUpError{where};
     if (found->syntax->footprint.lines == 0)
         throw ConfigError{where, fmt::format("'{}' is no interrupt controller", name)}.noting(
             found->where, "it is the name of this vdev");
@@ -50,18 +52,9 @@ void check_line(const AssemblyServices& services, const IntrSpec& wanted, const 
     services.irqs.check(wanted, where);
 }
 
-bool is_lost_controller(const AssemblyServices& services, std::string_view name) {
-    if (is_declared(services, name)) return false;
-    return services.config.damage.vdevs || std::ranges::any_of(services.config.vdevs, [&](const VdevSpec& each) {
-               return each.damaged && controller_name(each) == name;
-           });
-}
-
-bool names_lost_controller(const AssemblyServices& services, const VdevSpec& spec) {
-    return std::ranges::any_of(spec.options, [&](const OptionValue& option) {
-        const auto* intr = std::get_if<IntrSpec>(&option.value);
-        return intr != nullptr && intr->line && is_lost_controller(services, intr->controller);
-    });
+bool lost_first_controller(const AssemblyServices& services) noexcept {
+    return services.irqs.controllers().empty() &&
+           (services.config.damage.vdevs || std::ranges::any_of(services.config.vdevs, &VdevSpec::damaged));
 }
 
 }  // namespace qvm

@@ -15,6 +15,12 @@ namespace qvm {
 /// The name under which others find this vdev if it is an interrupt controller.
 [[nodiscard]] std::string_view controller_name(const VdevSpec& spec) noexcept;
 
+/// What cannot be had only because of an error that was reported already: nothing more is to be said.
+class FollowUpError : public ConfigError {
+public:
+    explicit FollowUpError(const Location& where) : ConfigError{where, "this follows from another error"} {}
+};
+
 /// Gives the line to `owner`. Throws ConfigError, with a note at the vdev that is no controller or is one too late.
 IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
                       const std::string& owner);
@@ -22,8 +28,8 @@ IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, 
 /// The same for a line that may have several owners: only its existence is judged.
 void check_line(const AssemblyServices& services, const IntrSpec& wanted, const Location& where);
 
-/// Whether the vdev's controller is missing only because of an error that was reported already.
-[[nodiscard]] bool names_lost_controller(const AssemblyServices& services, const VdevSpec& spec);
-[[nodiscard]] bool is_lost_controller(const AssemblyServices& services, std::string_view name);
+/// Whether a vdev is missing, because of an error that was reported already, that could have been the board's first
+/// controller.
+[[nodiscard]] bool lost_first_controller(const AssemblyServices& services) noexcept;
 
 }  // namespace qvm

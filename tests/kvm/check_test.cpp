@@ -291,6 +291,49 @@ TEST_CASE("vdev ? lists the types, and set ? the variables, without a complete c
         std::string::npos);
 }
 
+TEST_CASE("vdev ? and set ? are answered inside files, too; variables of vdevs are listed behind one") {
+    const TempDir dir;
+    const auto plain = run(qvm_command(dir, "ram 1M # set the variables\nset ?\n"));
+    CHECK(plain.ending == kGood);
+    CHECK(plain.says("Variables:"));
+    CHECK(plain.out.find("(boolean, vdev)") == std::string::npos);
+    const auto behind = run(qvm_command({"vdev", "ser8250", "set", "?"}));
+    CHECK(behind.out.find("(boolean, vdev)") != std::string::npos);
+    const auto types = run(qvm_command(dir, "vdev ?\n"));
+    CHECK(types.says("Read and checked, but not in this version:"));
+}
+
+TEST_CASE("--strict makes errors of warnings") {
+    const TempDir dir;
+    const std::string text = sound("set made-up 1\n");
+    CHECK(run_with(dir, text, {"--check"}).ending == kGood);
+    const auto strict = run_with(dir, text, {"--check", "--strict"});
+    CHECK(strict.ending == kConfigError);
+    CHECK(strict.complains("test.qvmconf:7:5: error: unknown variable 'made-up'"));
+}
+
+TEST_CASE("--skip-unknown-vdevs leaves out what nobody knows, with a warning") {
+    const TempDir dir;
+    const std::string text = sound("vdev vendor-thing loc 0x1000 speed 9 name x\nvdev pckeyboard\n");
+    CHECK(run_with(dir, text, {"--check"}).ending == kConfigError);
+    const auto skipped = run_with(dir, text, {"--print=map", "--skip-unknown-vdevs"});
+    CAPTURE(skipped.err);
+    CHECK(skipped.ending == kGood);
+    CHECK(skipped.complains("test.qvmconf:7:6: warning: unknown vdev type 'vendor-thing': it is left out"));
+    CHECK(skipped.out.find("vdev pckeyboard") != std::string::npos);
+}
+
+TEST_CASE("what this version cannot run passes a check with a warning and is refused by a run") {
+    const TempDir dir;
+    const std::string text = sound("vdev virtio-blk hostdev disk.img\n");
+    const auto checked = run_with(dir, text, {"--check"});
+    CHECK(checked.ending == kGood);
+    CHECK(checked.complains("test.qvmconf:7:6: warning: vdev 'virtio-blk' is not in this version"));
+    const auto started = run_with(dir, text, {});
+    CHECK(started.ending == kConfigError);
+    CHECK(started.complains("test.qvmconf:7:6: error: vdev 'virtio-blk' is not in this version"));
+}
+
 TEST_CASE("a question mark after anything else is a word") {
     const auto ended = run(qvm_command({"ram", "?"}));
     CHECK(ended.ending == kConfigError);

@@ -82,6 +82,7 @@ public:
     /// Until no process has the terminal open any more.
     void wait_for_hangup();
 
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] const std::string& out() const noexcept { return out_; }
     [[nodiscard]] const std::string& err() const noexcept { return err_; }
     /// The settings of Console::Terminal, now and before the child started.
