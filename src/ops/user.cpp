@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -94,7 +93,6 @@ void become(const Identity& wanted) {
     must("setgroups", ::setgroups(wanted.groups.size(), wanted.groups.data()));
     must("setresgid", ::setresgid(wanted.group, wanted.group, wanted.group));
     must("setresuid", ::setresuid(wanted.user, wanted.user, wanted.user));
-    check("PR_SET_NO_NEW_PRIVS", ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 }  // namespace qvm

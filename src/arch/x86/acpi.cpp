@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <stdexcept>
 
@@ -234,11 +235,10 @@ Table make_facs() {
     return table;
 }
 
-Table make_xsdt(std::uint64_t fadt, std::uint64_t madt) {
+Table make_xsdt(const std::vector<std::uint64_t>& addresses) {
     Table table;
     append(table, header("XSDT", 1));
-    append(table, fadt);
-    append(table, madt);
+    for (const std::uint64_t address : addresses) append(table, address);
     return sealed(std::move(table));
 }
 
@@ -255,6 +255,12 @@ Table make_rsdp(std::uint64_t xsdt) {
     Table table;
     append(table, rsdp);
     return table;
+}
+
+std::string signature_of(ByteView table) {
+    std::string text;
+    for (const std::byte letter : table.first(4)) text += static_cast<char>(letter);
+    return text;
 }
 
 /// Puts tables one behind another; RSDP's room is kept at the start, since it is made last.
@@ -289,9 +295,23 @@ AcpiImage build_acpi(const AcpiBoard& board, std::uint64_t base) {
     const std::uint64_t facs = image.add("FACS", make_facs());
     const std::uint64_t dsdt = image.add("DSDT", make_dsdt(board));
     const std::uint64_t fadt = image.add("FACP", make_fadt(board, facs, dsdt));
-    const std::uint64_t madt = image.add("APIC", make_madt(board));
-    const std::uint64_t xsdt = image.add("XSDT", make_xsdt(fadt, madt));
+    std::vector<std::uint64_t> listed{fadt, image.add("APIC", make_madt(board))};
+    for (const ByteView extra : board.extra_tables)
+        listed.push_back(image.add(signature_of(extra), Table{extra.begin(), extra.end()}));
+    const std::uint64_t xsdt = image.add("XSDT", make_xsdt(listed));
     return image.finish(make_rsdp(xsdt));
+}
+
+std::string why_no_extra_table(ByteView table) {
+    constexpr std::array<std::string_view, 7> kOurs{"FACP", "FACS", "DSDT", "APIC", "XSDT", "RSDT", "RSD "};
+    if (table.size() < sizeof(Header)) return fmt::format("has {} bytes and an ACPI table at least 36", table.size());
+    const auto length = get<std::uint32_t>(table, offsetof(Header, length)).value();
+    if (length != table.size())
+        return fmt::format("has {} bytes, but says that it is an ACPI table of {}", table.size(), length);
+    if (checksum(table) != 0) return "is no ACPI table, or a damaged one: its checksum is wrong";
+    const std::string signature = signature_of(table);
+    if (std::find(kOurs.begin(), kOurs.end(), signature) == kOurs.end()) return {};
+    return fmt::format("is a table '{}', which qvm makes by itself", signature);
 }
 
 std::uint64_t acpi_size_limit(std::size_t cpus, std::size_t ioapics, std::size_t devices) noexcept {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,8 @@ struct AcpiBoard {
     unsigned cpus = 1;  ///< local APIC ids 0 to cpus - 1
     std::vector<AcpiIoapic> ioapics{};
     std::vector<AcpiDevice> devices{};
-    bool i8259 = false;  ///< a pair of PICs (PCAT_COMPAT)
+    std::vector<std::span<const std::byte>> extra_tables{};  ///< whole and sealed; each 36 bytes or more
+    bool i8259 = false;                                      ///< a pair of PICs (PCAT_COMPAT)
     bool i8042 = false;
     bool rtc = false;
 };
@@ -63,7 +65,10 @@ struct AcpiImage {
 /// `base` must be a multiple of 64 (FACS).
 [[nodiscard]] AcpiImage build_acpi(const AcpiBoard& board, std::uint64_t base);
 
-/// At least as many bytes as build_acpi() will need for that many processors and devices.
+/// Why these bytes are no ACPI table that could be added to those of build_acpi(); empty if they are one.
+[[nodiscard]] std::string why_no_extra_table(std::span<const std::byte> table);
+
+/// At least as many bytes as build_acpi() will need for that many processors and devices, without extra tables.
 [[nodiscard]] std::uint64_t acpi_size_limit(std::size_t cpus, std::size_t ioapics, std::size_t devices) noexcept;
 
 }  // namespace qvm::x86

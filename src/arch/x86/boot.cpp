@@ -18,6 +18,8 @@ std::string mib(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB
 /// Addresses in [start, end), which is not empty.
 Range between(std::uint64_t start, std::uint64_t end) { return Range::make(start, end - start).value(); }
 
+constexpr std::uint64_t kAcpiTableRoom = 128;  // entry in XSDT, gap before the next table
+
 class Planner {
 public:
     Planner(const VmConfig& config, Diagnostics& errors)
@@ -35,6 +37,7 @@ public:
         place_where_told(files);
         if (plan_.initrd) check_initrd_reach(*files.initrd, kernel);
         std::visit([&](const auto& image) { place_kernel(*kernel.load, image); }, kernel.image);
+        for (const PlainFile& table : files.acpi) plan_.acpi_tables.push_back(table.bytes);
         place_acpi(*kernel.load);
         if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd, kernel);
         for (const PlainFile& data : files.data)
@@ -199,8 +202,9 @@ private:
 
     /// In the BIOS area if there is memory, where old guests look for RSDP, else at the top of RAM below 4 GiB.
     void place_acpi(const LoadSpec& load) {
-        const std::uint64_t size =
-            align_up(acpi_size_limit(config_.cpus.size(), config_.vdevs.size() + 1, config_.vdevs.size()), kPage);
+        std::uint64_t size = acpi_size_limit(config_.cpus.size(), config_.vdevs.size() + 1, config_.vdevs.size());
+        for (const ByteView table : plan_.acpi_tables) size += table.size() + kAcpiTableRoom;
+        size = align_up(size, kPage);
         const auto legacy = Range::make(kLegacyAcpi, size);
         if (size <= kHighRam - kLegacyAcpi && placement_.declared(*legacy) && !placement_.tenant_of(*legacy))
             plan_.acpi = legacy;

@@ -34,14 +34,15 @@ struct BootBlob {
 struct BootPlan {
     enum class Protocol : std::uint8_t { Linux64, Pvh };
     Protocol protocol = Protocol::Linux64;
-    std::vector<ImageFile> files{};         ///< what `blobs` looks into
+    std::vector<ImageFile> files{};         ///< what `blobs` and `acpi_tables` look into
     std::vector<BootBlob> blobs{};          ///< in order of address; none overlaps another or the boot structures
     std::vector<std::byte> setup_header{};  ///< Linux64: bytes from 0x1f1 of the kernel file
     std::uint64_t entry = 0;
     std::optional<Range> kernel{};  ///< Linux64: what the kernel needs while it unpacks itself
     std::optional<Range> initrd{};
     std::string cmdline{};
-    std::optional<Range> acpi{};  ///< room for the tables; always there in a finished plan
+    std::optional<Range> acpi{};                            ///< room for the tables; always there in a finished plan
+    std::vector<std::span<const std::byte>> acpi_tables{};  ///< to be added to ours
     std::vector<E820Entry> e820{};
 };
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "arch/x86/acpi.hpp"
 #include "arch/x86/image_kind.hpp"
 
 namespace qvm::x86 {
@@ -24,7 +25,6 @@ public:
             case Blob::Fdt:
                 return refuse_fdt(load);
             case Blob::Acpi:
-                return errors_.error(load.where, "`acpi load` is not supported yet", "leave this line out");
             case Blob::Sniff:
             case Blob::Guest:
             case Blob::Initrd:
@@ -56,6 +56,7 @@ private:
         }
         const ByteView bytes = result_.files.back().bytes();
         if (load.blob == Blob::Initrd) return take_initrd(load, bytes);
+        if (load.blob == Blob::Acpi) return take_table(load, bytes);
         if (load.blob == Blob::Data) return result_.data.push_back({&load, bytes});
         take_kernel(load, bytes);
     }
@@ -68,6 +69,15 @@ private:
         errors_.error(load.where, "there is a second initrd",
                       "join the two into one file; Linux unpacks one cpio archive after the other");
         errors_.note(result_.initrd->load->where, "the first is here");
+    }
+
+    void take_table(const LoadSpec& load, ByteView bytes) {
+        const std::string fault = why_no_extra_table(bytes);
+        if (!fault.empty()) return errors_.error(load.where, fmt::format("'{}' {}", load.path, fault));
+        if (load.address)
+            return errors_.error(load.where, "an ACPI table has no address of its own",
+                                 fmt::format("write `acpi load {}`", load.path));
+        result_.acpi.push_back({&load, bytes});
     }
 
     void take_kernel(const LoadSpec& load, ByteView bytes) {

@@ -30,6 +30,7 @@ struct BootFiles {
     std::optional<KernelFile> kernel{};
     std::optional<PlainFile> initrd{};
     std::vector<PlainFile> data{};
+    std::vector<PlainFile> acpi{};  ///< tables to add
 };
 
 /// Opens and identifies all `load` files and reports what is wrong with them. Pointers go into `config`.

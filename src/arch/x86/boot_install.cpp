@@ -33,7 +33,9 @@ void copy_in(const GuestMemory& memory, std::uint64_t at, ByteView bytes) {
 }
 
 std::uint64_t install_acpi(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board) {
-    const AcpiImage image = build_acpi(board, plan.acpi.value().start());
+    AcpiBoard complete = board;
+    complete.extra_tables = plan.acpi_tables;
+    const AcpiImage image = build_acpi(complete, plan.acpi.value().start());
     if (image.bytes.size() > plan.acpi->size()) throw std::logic_error{"the ACPI tables outgrew their room"};
     copy_in(memory, image.base, image.bytes);
     return image.base;

@@ -174,11 +174,13 @@ constexpr OptionSpec kOptions[]{
 
 }  // namespace
 
-constinit const VdevType kPckeyboard{
-    .syntax = {.type = "pckeyboard", .summary = "keyboard controller, to reset the board by", .options = kOptions, .boards = Boards::X86},
-    .acpi_hid = {},
-    .make = [](const VdevSpec&, VdevContext& context) -> std::unique_ptr<Vdev> {
-        return std::make_unique<Pckeyboard>(context);
-    }};
+constinit const VdevType kPckeyboard{.syntax = {.type = "pckeyboard",
+                                                .summary = "keyboard controller, to reset the board by",
+                                                .options = kOptions,
+                                                .boards = Boards::X86},
+                                     .acpi_hid = {},
+                                     .make = [](const VdevSpec&, VdevContext& context) -> std::unique_ptr<Vdev> {
+                                         return std::make_unique<Pckeyboard>(context);
+                                     }};
 
 }  // namespace qvm::x86

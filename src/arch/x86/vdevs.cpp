@@ -46,12 +46,15 @@ constexpr const VdevType* kTypes[]{&kIoapic, &kMc146818, &kPckeyboard};
 
 }  // namespace
 
-constinit const VdevType kIoapic{
-    .syntax = {.type = "ioapic", .summary = "I/O APIC with 24 input lines", .options = kIoapicOptions, .boards = Boards::X86, .footprint = {.size = Ioapic::kWindow, .lines = Ioapic::kPins}},
-    .acpi_hid = {},  // the MADT has it
-    .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
-        return std::make_unique<IoapicVdev>(spec, context);
-    }};
+constinit const VdevType kIoapic{.syntax = {.type = "ioapic",
+                                            .summary = "I/O APIC with 24 input lines",
+                                            .options = kIoapicOptions,
+                                            .boards = Boards::X86,
+                                            .footprint = {.size = Ioapic::kWindow, .lines = Ioapic::kPins}},
+                                 .acpi_hid = {},  // the MADT has it
+                                 .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
+                                     return std::make_unique<IoapicVdev>(spec, context);
+                                 }};
 
 std::span<const VdevType* const> vdev_types() noexcept { return kTypes; }
 

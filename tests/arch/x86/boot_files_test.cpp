@@ -77,7 +77,27 @@ TEST_CASE("all files are judged, and all errors are reported") {
     boot.open();
     REQUIRE(boot.errors.all().size() == 4);
     CHECK_THAT(boot.errors.all()[2].message, Contains("x86 guests take no flattened device tree"));
-    CHECK(boot.errors.all()[3].message == "`acpi load` is not supported yet");
+    CHECK_THAT(boot.errors.all()[3].message, Contains("cannot open '/no/table'"));
+}
+
+TEST_CASE("acpi load takes whole tables that are not qvm's own") {
+    const TempDir dir;
+    const auto message_for = [&dir](const Image& table, std::optional<std::uint64_t> address = {}) {
+        Opened boot;
+        boot.config.loads = {load(Blob::Sniff, dir.write("k", make_elf32()), 1),
+                             load(Blob::Acpi, dir.write("t", table), 2, address)};
+        boot.open();
+        return boot.errors.all().empty() ? std::string{} : boot.errors.all().front().message;
+    };
+    CHECK(message_for(make_acpi_table("SSDT")).empty());
+    CHECK_THAT(message_for(make_acpi_table("DSDT")), Contains("is a table 'DSDT', which qvm makes by itself"));
+    CHECK_THAT(message_for(make_acpi_table("SSDT"), 0x10'0000), Contains("has no address of its own"));
+    Image table = make_acpi_table("SSDT");
+    table[9] ^= std::byte{1};
+    CHECK_THAT(message_for(table), Contains("its checksum is wrong"));
+    table.push_back({});
+    CHECK_THAT(message_for(table), Contains("has 41 bytes, but says that it is an ACPI table of 40"));
+    CHECK_THAT(message_for(text_image("SSDT")), Contains("has 4 bytes"));
 }
 
 TEST_CASE("a file that is no kernel is called by what it is") {

@@ -85,6 +85,29 @@ TEST_CASE("after install a PVH guest finds its segments and start_info") {
     CHECK(info.nr_modules == 0);
 }
 
+TEST_CASE("tables of acpi load are in the guest's list, byte for byte") {
+    const TempDir dir;
+    VmConfig config = config_of({ram(0, 0xa0000), rom(0xc0000, 0x40000), ram(kMiB, kMiB)});
+    config.loads = {load(Blob::Sniff, dir.write("guest.elf", make_elf32())),
+                    load(Blob::Acpi, dir.write("a", make_acpi_table("SSDT"))),
+                    load(Blob::Acpi, dir.write("b", make_acpi_table("OEM1")))};
+    const Installed vm{config};
+    const auto xsdt = vm.at<std::uint64_t>(kLegacyAcpi + 24);
+    REQUIRE(vm.at<std::uint32_t>(xsdt + 4) == 36 + 4 * 8);
+    const auto signature = [&vm](std::uint64_t table) {
+        std::string text;
+        for (unsigned i = 0; i < 4; ++i) text += vm.at<char>(table + i);
+        return text;
+    };
+    const auto third = vm.at<std::uint64_t>(xsdt + 36 + 16);
+    const auto fourth = vm.at<std::uint64_t>(xsdt + 36 + 24);
+    CHECK(signature(third) == "SSDT");
+    CHECK(signature(fourth) == "OEM1");
+    unsigned sum = 0;
+    for (unsigned i = 0; i < 40; ++i) sum += vm.at<std::uint8_t>(fourth + i);
+    CHECK(sum % 256 == 0);
+}
+
 TEST_CASE("a blob across two lines that touch arrives whole") {
     const TempDir dir;
     VmConfig config = config_of({ram(0, 2 * kMiB), ram(2 * kMiB, 2 * kMiB)});

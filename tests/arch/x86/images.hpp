@@ -171,6 +171,17 @@ inline MemorySpec ram(std::uint64_t start, std::uint64_t size) { return {false, 
 inline MemorySpec rom(std::uint64_t start, std::uint64_t size) { return {true, Range::make(start, size).value(), {}}; }
 
 /// A `load` line; `line` tells the lines of a test apart.
+/// A table of 40 bytes with that signature and a right checksum.
+inline Image make_acpi_table(std::string_view signature) {
+    Image table(40);
+    for (std::size_t i = 0; i < signature.size(); ++i) table[i] = static_cast<std::byte>(signature[i]);
+    table[4] = std::byte{40};
+    unsigned sum = 0;
+    for (const std::byte each : table) sum += std::to_integer<unsigned>(each);
+    table[9] = static_cast<std::byte>(0x100 - (sum & 0xff));
+    return table;
+}
+
 inline LoadSpec load(LoadSpec::Blob blob, std::string path, std::uint32_t line = 1,
                      std::optional<std::uint64_t> address = {}) {
     return {blob, address, std::move(path), Location{.line = line}};
