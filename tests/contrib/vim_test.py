@@ -9,7 +9,7 @@ import tempfile
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "contrib/vim"
 
-# Each line and, for words in it, the group that they are to have; the words are looked for from the left.
+# Each line and, for words in it, the group that they are to have or no name for none; the words are looked for from the left.
 SAMPLE = [
     ("system demo", [("system", "Global"), ("demo", "Value")]),
     ("ram 1m,0x20M # ram", [("ram", "Global"), ("1m", "Number"), ("0x20M", "Number"), ("# ram", "Comment")]),
@@ -30,6 +30,7 @@ SAMPLE = [
     ('" cpu', [('"', "String"), ("cpu", "Context")]),
     ("load $asinfo_start{a},x", [("load", "Global"), ("$asinfo_start{a}", "Substitution")]),
     (r"load \$env{A}", [("load", "Global"), (r"\$env{", "Plain")]),
+    ("dryrun a-cpu/ram.x,cpu", [("dryrun", "Switch"), ("a-cpu/ram.x,cpu", "")]),
 ]
 
 SCRIPT = r"""
@@ -72,7 +73,7 @@ def check(lines):
             at = line.index(word, at)
             found = set(groups[at:at + len(word)])
             at += len(word)
-            if found != {f"qvmconf{wanted}"}:
+            if found != {f"qvmconf{wanted}" if wanted else ""}:
                 yield f"{line}: {word} is {found}, not qvmconf{wanted}"
 
 
