@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iterator>
+#include <set>
+#include <sstream>
 
 #include "config/language.hpp"
 #include "config/support.hpp"
@@ -29,6 +31,16 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
         const std::size_t end = text.find("```", at);
         out.push_back(text.substr(at, end - at));
         at = end + 3;
+    }
+    return out;
+}
+
+/// All words of the examples in `text`.
+std::set<std::string, std::less<>> words_of_examples(const std::string& text) {
+    std::set<std::string, std::less<>> out;
+    for (const std::string& example : blocks(text, "qvmconf")) {
+        std::istringstream words{example};
+        out.insert(std::istream_iterator<std::string>{words}, {});
     }
     return out;
 }
@@ -80,5 +92,26 @@ TEST_CASE("every vdev and each of its options is in the manual, under its headin
             INFO(option.name);
             CHECK(section.find("`" + std::string{option.name}) != std::string::npos);
         }
+    }
+}
+
+TEST_CASE("every option has an example") {
+    const std::string text = manual();
+    const auto shown = words_of_examples(text);
+    const auto check = [](const auto& examples, std::string_view word) {
+        INFO(word);
+        CHECK(examples.contains(word));
+    };
+    for (const GlobalOption& each : global_options()) check(shown, each.name);
+    for (const VariableSpec& each : variables()) check(shown, each.name);
+    for (const auto table : {cpu_options(), reserve_options(), pass_options(), common_vdev_options()})
+        for (const OptionSpec& each : table) check(shown, each.name);
+    const Catalog catalog = make_catalog();
+    for (const VdevSyntax* each : catalog.types()) {
+        const std::size_t start = text.find("### `vdev " + std::string{each->type} + "`");
+        REQUIRE(start != std::string::npos);
+        const auto own = words_of_examples(text.substr(start, text.find("\n#", start + 1) - start));
+        INFO(each->type);
+        for (const OptionSpec& option : each->options) check(own, option.name);
     }
 }
