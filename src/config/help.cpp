@@ -78,6 +78,12 @@ std::string_view type_name(VariableType type) noexcept {
             return "number";
         case VariableType::String:
             return "string";
+        case VariableType::Choice:
+            return "choice";
+        case VariableType::Cpus:
+            return "CPUs";
+        case VariableType::Sched:
+            return "sched";
     }
     return "string";
 }
@@ -112,12 +118,17 @@ std::string help_on_vdev(const VdevSyntax& type) {
     return out;
 }
 
+std::string type_text(const VariableSpec& variable) {
+    if (!variable.choices.empty()) return fmt::format("{}", fmt::join(variable.choices, "|"));
+    return std::string{type_name(variable.type)};
+}
+
 std::string help_on_variables(std::span<const VariableSpec> variables, bool of_vdevs) {
     std::string out;
     const std::size_t column = width(variables, [](const VariableSpec& variable) { return variable.name; });
     for (const VariableSpec& variable : variables) {
         if (variable.context == VariableContext::Vdev && !of_vdevs) continue;
-        const auto kind = fmt::format("({}, {})", type_name(variable.type), context_name(variable.context));
+        const auto kind = fmt::format("({}, {})", type_text(variable), context_name(variable.context));
         fmt::format_to(std::back_inserter(out), "{:<{}}  {:<18}  {}", variable.name, column, kind, variable.help);
         if (!variable.no_effect.empty()) fmt::format_to(std::back_inserter(out), "; no effect: {}", variable.no_effect);
         out += '\n';

@@ -11,25 +11,25 @@ namespace qvm {
 
 /// What an option takes, and which alternative of ArgValue holds it.
 enum class ArgType : std::uint8_t {
-    Flag,      ///< no argument                                  -> std::monostate
-    Number,    ///< decimal or 0x                                -> std::uint64_t
-    Size,      ///< number with an optional K, M or G            -> std::uint64_t
-    String,    ///< the word as it stands                        -> std::string
-    Choice,    ///< one of OptionSpec::choices                   -> std::string
-    Location,  ///< [mem:|io:]address[,length], pci:bus:dev[.fn] -> GuestLocation
-    Intr,      ///< controller:line, or a controller alone       -> IntrSpec
-    HostDev,   ///< [<|>]path, -, or |command                    -> HostDev
-    Sched,     ///< priority[r|f|o], or high,low,n,period,budget  -> SchedSpec
-    Delay,     ///< seconds or `forever`                         -> Delay
-    Pair,      ///< number,number                                -> NumberPair
-    Numbers,   ///< number or size[,...]                         -> std::vector<std::uint64_t>
-    Intrs,     ///< controller:line[,...]                        -> std::vector<IntrSpec>
-    NamedSize, ///< name,size                                    -> NamedSize
-    Mac,       ///< aa:bb:cc:dd:ee:ff or aabbccddeeff            -> std::string with colons, lower case
+    Flag,          ///< no argument                                  -> std::monostate
+    Number,        ///< decimal or 0x                                -> std::uint64_t
+    Size,          ///< number with an optional K, M or G            -> std::uint64_t
+    String,        ///< the word as it stands                        -> std::string
+    Choice,        ///< one of OptionSpec::choices                   -> std::string
+    Location,      ///< [mem:|io:]address[,length], pci:bus:dev[.fn] -> GuestLocation
+    Intr,          ///< controller:line, or a controller alone       -> IntrSpec
+    HostDev,       ///< [<|>]path, -, or |command                    -> HostDev
+    Sched,         ///< priority[r|f|o], or high,low,n,period,budget  -> SchedSpec
+    Delay,         ///< seconds or `forever`                         -> Delay
+    Pair,          ///< number,number                                -> NumberPair
+    Numbers,       ///< number or size[,...]                         -> std::vector<std::uint64_t>
+    Intrs,         ///< controller:line[,...]                        -> std::vector<IntrSpec>
+    NamedSize,     ///< name,size                                    -> NamedSize
+    Mac,           ///< aa:bb:cc:dd:ee:ff or aabbccddeeff            -> std::string with colons, lower case
     PassLocation,  ///< of `pass` only                           -> PassLocation
     PassIntr,      ///< of `pass` only                           -> PassIntr
-    Octal,     ///< 0600                                         -> std::uint64_t
-    LogRule,   ///< two arguments: filter[,filter...] dest       -> LogRule
+    Octal,         ///< 0600                                         -> std::uint64_t
+    LogRule,       ///< two arguments: filter[,filter...] dest       -> LogRule
 };
 
 struct OptionSpec {

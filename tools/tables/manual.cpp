@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "config/help.hpp"
 #include "config/language.hpp"
 #include "config/variables.hpp"
 #include "tables.hpp"
@@ -116,29 +117,13 @@ std::string global_table() {
     return out;
 }
 
-std::string_view name_of(VariableType type) noexcept {
-    switch (type) {
-        case VariableType::Address:
-            return "address";
-        case VariableType::Boolean:
-            return "boolean";
-        case VariableType::Tristate:
-            return "tristate";
-        case VariableType::Number:
-            return "number";
-        case VariableType::String:
-            break;
-    }
-    return "string";
-}
-
 std::string variables_table() {
     std::string out;
     head(out, {"variable", "type", "context", "meaning", "effect"});
     for (const VariableSpec& each : variables()) {
         const std::string effect = each.no_effect.empty() ? "yes" : fmt::format("none: {}", cell(each.no_effect));
-        row(out, {code(each.name), std::string{name_of(each.type)},
-                  each.context == VariableContext::Vdev ? "vdev" : "global", cell(each.help), effect});
+        row(out, {code(each.name), type_text(each), each.context == VariableContext::Vdev ? "vdev" : "global",
+                  cell(each.help), effect});
     }
     return out;
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The variables of `set` that this program acts on, typed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "config/vm_config.hpp"
+
+namespace qvm {
+
+enum class HugePages : std::uint8_t { Off, Size2M, Size1G };
+
+/// A thread's place on the host. Nothing: as inherited.
+struct ThreadSetting {
+    std::vector<std::uint32_t> runmask{};  ///< host CPUs
+    Place runmask_where{};
+    std::optional<SchedSpec> sched{};
+    Place sched_where{};
+};
+
+struct Settings {
+    bool best_effort_sched = false;  ///< host-sched: what the host refuses is a warning
+    ThreadSetting main{};            ///< host-main-runmask, host-main-sched
+    ThreadSetting io{};              ///< host-io-runmask, host-io-sched
+    bool lock_memory = false;        ///< host-lock-memory
+    Place lock_memory_where{};
+    bool prefault = false;  ///< host-prefault
+    HugePages huge_pages = HugePages::Off;
+    Place huge_pages_where{};
+    bool exit_on_halt = true;
+    Place exit_on_halt_where{};
+    std::optional<std::uint64_t> halt_poll{};  ///< host-halt-poll, in ns
+};
+
+/// The values have been checked when they were read.
+[[nodiscard]] Settings settings_of(const VmConfig& config);
+
+}  // namespace qvm
