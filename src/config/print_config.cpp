@@ -155,7 +155,7 @@ private:
 }  // namespace
 
 std::string spelled_word(std::string_view text) {
-    const std::string plain = as_plain_text(text);
+    std::string plain = as_plain_text(text);
     if (!needs_quotes(plain)) return plain;
     std::string out = "\"";
     for (std::size_t at = 0; at < plain.size(); ++at) out += quoted_byte(plain, at);
