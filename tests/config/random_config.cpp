@@ -5,7 +5,6 @@
 #include <array>
 
 #include "config/values.hpp"
-#include "config/variables.hpp"
 
 namespace qvm::test {
 
@@ -52,11 +51,6 @@ constexpr std::array<std::string_view, 40> kPieces{" ",
                                                    ">",
                                                    "plain",
                                                    "/a/b"};
-
-template <typename T>
-void shuffle(std::vector<T>& list, std::mt19937_64& random) {
-    for (std::size_t left = list.size(); left > 1; --left) std::swap(list[left - 1], list[random() % left]);
-}
 
 }  // namespace
 
@@ -154,7 +148,7 @@ LogRule RandomConfig::log_rule() {
         if (coin()) out.severities.push_back(static_cast<Severity>(each));
     }
     if (out.severities.empty()) out.severities.push_back(Severity::Error);
-    shuffle(out.severities, random_);
+    shuffle(out.severities);
     return out;
 }
 

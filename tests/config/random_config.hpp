@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <random>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/vm_config.hpp"
@@ -23,6 +23,10 @@ private:
     // Values.
     [[nodiscard]] std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
     [[nodiscard]] bool coin() { return below(2) == 0; }
+    template <typename T>
+    void shuffle(std::vector<T>& list) {
+        for (std::size_t left = list.size(); left > 1; --left) std::swap(list[left - 1], list[below(left)]);
+    }
     [[nodiscard]] std::uint64_t number();
     [[nodiscard]] std::string text();
     [[nodiscard]] std::string text_without(std::string_view bytes);

@@ -13,11 +13,6 @@ namespace {
 
 constexpr std::uint64_t kPage = 4 * kKiB;
 
-template <typename T>
-void shuffle(std::vector<T>& list, std::mt19937_64& random) {
-    for (std::size_t left = list.size(); left > 1; --left) std::swap(list[left - 1], list[random() % left]);
-}
-
 bool has_memory(const PassSpec& pass) {
     return std::any_of(pass.locations.begin(), pass.locations.end(),
                        [](const PassLocation& each) { return each.is_memory(); });
@@ -56,7 +51,7 @@ void RandomConfig::memory(VmConfig& config) {
         config.memory.push_back({coin(), Range::make(start, size).value(), {}});
         next = start + size;
     }
-    shuffle(config.memory, random_);
+    shuffle(config.memory);
 }
 
 CpuSpec RandomConfig::cpu() {
@@ -89,7 +84,7 @@ VdevSpec RandomConfig::vdev() {
     for (const OptionSpec& each : common_vdev_options()) {
         if (find_option(out.syntax->options, each.name) == nullptr && below(4) == 0) add_option(out, each);
     }
-    shuffle(out.options, random_);
+    shuffle(out.options);
     for (const VariableSpec& each : qvm::variables()) {
         if (each.context == VariableContext::Vdev && below(4) == 0)
             out.variables.push_back({std::string{each.name}, variable_value(each, number(), text()), {}, {}});
@@ -117,7 +112,7 @@ void RandomConfig::variables(VmConfig& config) {
     // An unknown one cannot have the name of an option: that would be a missing argument.
     while (coin()) config.variables.push_back({"x-" + std::to_string(++names_) + text(), text(), {}, {}});
     if (below(8) == 0) config.variables.push_back({"", text(), {}, {}});
-    shuffle(config.variables, random_);
+    shuffle(config.variables);
 }
 
 void RandomConfig::rest(VmConfig& config) {
@@ -133,7 +128,7 @@ void RandomConfig::rest(VmConfig& config) {
         using Spec = UnsupportedSpec;
         if (coin()) config.unsupported.push_back({Spec::Type{each}, static_cast<Spec::Action>(below(3)), {}});
     }
-    shuffle(config.unsupported, random_);
+    shuffle(config.unsupported);
     if (coin()) config.user = UserSpec{.user = "u" + text_without(":, \t\n")};
     while (config.user && coin()) config.user->groups.push_back("4" + text_without(":, \t\n"));
     if (coin()) config.dryrun = Place{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever could have been read is printed so that it is read again as the same.
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "config/config_check.hpp"
 #include "config/random_config.hpp"
