@@ -130,4 +130,15 @@ void substitute(std::vector<Word>& words, const HostInfo& host, const HostMap& m
     for (Word& word : words) substituter.expand(word);
 }
 
+std::string as_plain_text(std::string_view text) {
+    std::string out;
+    std::size_t backslashes = 0;  // right before `at`
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (form_at(text.substr(at)) != nullptr) out.append(backslashes + 1, '\\');
+        backslashes = text[at] == '\\' ? backslashes + 1 : 0;
+        out += text[at];
+    }
+    return out;
+}
+
 }  // namespace qvm
