@@ -12,9 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "config/config_json.hpp"
 #include "config/diagnostics_json.hpp"
 #include "config/help.hpp"
+#include "config/json_text.hpp"
 #include "config/language.hpp"
+#include "config/print_config.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
 
@@ -158,10 +161,15 @@ private:
 };
 
 int show_checked(const Arguments& arguments, const VmConfig& config, const GuestMap& map, const Sources& sources) {
-    (void)config, (void)sources;
     const bool one_file = arguments.words.size() == 1 && arguments.words.front().starts_with('@');
     if (arguments.print == "map")
         fmt::print("{}", format_guest_map(map));
+    else if (arguments.print == "config")
+        fmt::print("{}", print_config(config));
+    else if (arguments.print == "json")
+        fmt::print(
+            "{}\n",
+            JsonObject{}.raw("config", config_to_json(config, sources)).raw("map", guest_map_to_json(map)).done());
     else if (one_file)
         fmt::print("{}: ok\n", arguments.words.front().substr(1));
     else

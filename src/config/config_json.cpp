@@ -100,7 +100,6 @@ private:
     [[nodiscard]] std::string vdev(const VdevSpec& vdev) const {
         return placed(JsonObject{}
                           .text("type", vdev.syntax->type)
-                          .truth("damaged", vdev.damaged)
                           .raw("options", array(vdev.options, &ConfigJson::option))
                           .raw("variables", variables(vdev.variables)),
                       vdev.where);

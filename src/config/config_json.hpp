@@ -23,7 +23,7 @@ namespace qvm {
 ///     loads        [{"blob": "initrd"..., "address", "path", where}]
 ///     cmdline      {"text", where}
 ///     cpus         [{"sched", "sched_where", "runmask": [0...], "runmask_where", "partition", where}]
-///     vdevs        [{"type", "damaged", "options": [{"name", "value", where}], "variables", where}]
+///     vdevs        [{"type", "options": [{"name", "value", where}], "variables", where}]
 ///     passed       [{"blob", "locations": [{"guest", "attributes", "host", where}],
 ///                    "interrupts": [{"guest", "delivery": "thread" | "unmask", "host", where}], "after_vdevs", where}]
 ///     reserved     [{"loc" or "intr", "after_vdevs", where}]

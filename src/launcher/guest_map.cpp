@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "config/json_text.hpp"
+
 namespace qvm {
 
 namespace {
@@ -64,6 +66,29 @@ GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTab
     for (const auto& [controller, line, owner] : irqs.owned())
         map.interrupts.push_back({std::string{controller}, line, std::string{owner}});
     return map;
+}
+
+std::string guest_map_to_json(const GuestMap& map) {
+    const auto hex = [](std::uint64_t value) { return fmt::format("{:#x}", value); };
+    const auto window = [&hex](const GuestMap::Window& each) {
+        return JsonObject{}
+            .text("start", hex(each.range.start()))
+            .text("size", hex(each.range.size()))
+            .text("owner", each.owner)
+            .done();
+    };
+    const auto line = [](const GuestMap::Line& each) {
+        return JsonObject{}
+            .text("controller", each.controller)
+            .number("line", each.line)
+            .text("owner", each.owner)
+            .done();
+    };
+    return JsonObject{}
+        .raw("memory", json_array(map.memory, window))
+        .raw("ports", json_array(map.ports, window))
+        .raw("interrupts", json_array(map.interrupts, line))
+        .done();
 }
 
 std::string format_guest_map(const GuestMap& map) {

@@ -28,6 +28,10 @@ struct GuestMap {
 
 [[nodiscard]] GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTable& irqs);
 
+/// For programs: {"memory": [{"start", "size", "owner"}], "ports": [the same], "interrupts": [{"controller", "line",
+/// "owner"}]}, addresses and sizes as "0x...".
+[[nodiscard]] std::string guest_map_to_json(const GuestMap& map);
+
 /// As a table: a title per section, a row per window or line. Sections without rows are left out.
 [[nodiscard]] std::string format_guest_map(const GuestMap& map);
 

@@ -68,9 +68,9 @@ namespace qvm::test {
     const std::string fault = reading_fault(sources, diagnostics);
     if (!fault.empty()) return fault + '\n' + diagnostics.render(sources);
     if (!reading && !diagnostics.has_errors()) return "no result and no error";
-    if (reading && !is_json(config_to_json(reading->config, sources))) return "the configuration is no JSON";
+    if (reading && !is_json(config_to_json(*reading, sources))) return "the configuration is no JSON";
     if (!reading || diagnostics.has_errors()) return {};
-    return round_trip_fault(reading->config, grammar, host);
+    return round_trip_fault(*reading, grammar, host);
 }
 
 }  // namespace qvm::test

@@ -225,6 +225,34 @@ TEST_CASE("--print=map of a wrong configuration prints what is wrong and no map"
     CHECK(ended.complains("error: "));
 }
 
+TEST_CASE("--print=config prints a configuration that says the same, and says it again of itself") {
+    const TempDir dir;
+    const std::string odd =
+        sound("vdev ser8250 loc io:0x2f8 intr ioapic:3 hostdev >\"|cat >a\" name com2\nset made-up 1\n");
+    const auto first = run_with(dir, odd, {"--print=config"});
+    CAPTURE(first.err, first.out);
+    REQUIRE(first.ending == kGood);
+    CHECK(first.out.find("ram 0x0,64M\n") != std::string::npos);
+    CHECK(first.out.find("hostdev \">|cat >a\"") != std::string::npos);
+    const auto again = run_with(dir, first.out, {"--print=config"});
+    CHECK(again.ending == kGood);
+    CHECK(again.out == first.out);
+}
+
+TEST_CASE("--print=json has the configuration with its places, and the map") {
+    const TempDir dir;
+    const auto ended = run_with(dir, sound("vdev mc146818 name clock\n"), {"--print=json"});
+    CAPTURE(ended.err, ended.out);
+    CHECK(ended.ending == kGood);
+    CHECK(ended.out.starts_with("{\"config\":{\"system\":null,"));
+    CHECK(ended.out.find("{\"type\":\"mc146818\",\"options\":[{\"name\":\"name\",\"value\":\"clock\",") !=
+          std::string::npos);
+    CHECK(ended.out.find("\"map\":{\"memory\":[{\"start\":\"0x0\",\"size\":\"0x4000000\",\"owner\":\"ram\"}") !=
+          std::string::npos);
+    CHECK(ended.out.find("{\"controller\":\"ioapic\",\"line\":8,\"owner\":\"vdev mc146818 'clock'\"}") !=
+          std::string::npos);
+}
+
 TEST_CASE("--print of something else is refused") {
     const TempDir dir;
     CHECK(run_with(dir, sound(), {"--print=poem"}).ending == kConfigError);

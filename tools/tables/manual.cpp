@@ -122,7 +122,7 @@ std::string variables_table() {
     head(out, {"variable", "type", "context", "meaning", "effect"});
     for (const VariableSpec& each : variables()) {
         const std::string effect = each.no_effect.empty() ? "yes" : fmt::format("none: {}", cell(each.no_effect));
-        row(out, {code(each.name), type_text(each), each.context == VariableContext::Vdev ? "vdev" : "global",
+        row(out, {code(each.name), cell(type_text(each)), each.context == VariableContext::Vdev ? "vdev" : "global",
                   cell(each.help), effect});
     }
     return out;
