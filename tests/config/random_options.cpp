@@ -33,6 +33,12 @@ std::string variable_value(const VariableSpec& variable, std::uint64_t number, c
             return text;
         case VariableType::Tristate:
             return "auto";
+        case VariableType::Choice:
+            return std::string{variable.choices[number % variable.choices.size()]};
+        case VariableType::Cpus:
+            return std::to_string(number % 1000) + ",1000";
+        case VariableType::Sched:
+            return std::to_string(1 + number % 255) + (number % 2 == 0 ? "f" : "");
         case VariableType::Boolean:
             break;
     }
