@@ -57,6 +57,9 @@ public:
     /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.
     [[nodiscard]] virtual std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) = 0;
 
+    /// How fast ArchExits::ticks() counts; 0 if the host does not say. After boot().
+    [[nodiscard]] virtual std::uint64_t ticks_per_second() const noexcept = 0;
+
     /// Asks the guest to shut down. False if the guest does not listen. From any thread.
     virtual bool press_power_button() noexcept = 0;
 };

@@ -12,10 +12,19 @@
 #include "launcher/placed_board.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
-#include "vcpu/vcpu_thread.hpp"
+#include "vcpu/exit_stats.hpp"
+#include "vcpu/vcpu_group.hpp"
 
 namespace qvm {
 namespace {
+
+/// In the order in which Judgement::device counts them.
+std::vector<std::string> device_names(const Buses& buses) {
+    std::vector<std::string> names;
+    for (const Bus* bus : {&buses.pio, &buses.mmio})
+        for (const Bus::Entry& entry : bus->entries()) names.push_back(entry.owner);
+    return names;
+}
 
 /// The VM. Member order is teardown order, last member first: the vCPU threads are joined before anything else goes.
 class RunningVm final : public Vm {
@@ -33,9 +42,9 @@ public:
 
     EndCause run() override {
         board_.assembled.vdevs.start();
-        for (auto& vcpu : vcpus_) vcpu->release();
+        vcpus_.release();
         while (!latch_.cause()) wait();
-        vcpus_.clear();
+        vcpus_.stop();
         const EndCause cause = *latch_.cause();
         if (!worth_an_alarm(cause)) log_.info(describe(cause));
         return cause;
@@ -44,9 +53,11 @@ public:
 private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
-        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_};
-        for (unsigned i = 0; i < vcpus.size(); ++i)
-            vcpus_.push_back(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world));
+        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_, unsupported_actions(config)};
+        const auto count = static_cast<unsigned>(vcpus.size());
+        stats_.emplace(anonymous_stats_file(), count, device_names(board_.buses), board_.machine->ticks_per_second());
+        for (unsigned i = 0; i < count; ++i)
+            vcpus_.add(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world, stats_->vcpu(i)));
     }
 
     void wait() {
@@ -62,9 +73,9 @@ private:
             case Request::Quit:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
-                return log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address",
-                                             vcpus_.size(), board_.buses.pio.unclaimed(),
-                                             board_.buses.mmio.unclaimed()));
+                return log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address\n{}",
+                                             vcpus_.size(), board_.buses.pio.unclaimed(), board_.buses.mmio.unclaimed(),
+                                             stats_->report()));
             case Request::Dump:
                 return log_.warn("no dump is written: the configuration names no place for one");
         }
@@ -85,7 +96,8 @@ private:
     Terminal terminal_;
     CharHost char_host_{loop_, log_, &terminal_};
     PlacedBoard board_;
-    std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+    std::optional<ExitStats> stats_;  ///< once the vCPUs are known; outlives them
+    VcpuGroup vcpus_;
     bool button_pressed_ = false;
 };
 

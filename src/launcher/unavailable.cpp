@@ -10,13 +10,6 @@ namespace qvm {
 
 namespace {
 
-/// What becomes of it in this version anyway.
-bool is_what_happens(const UnsupportedSpec& each) noexcept {
-    using Action = UnsupportedSpec::Action;
-    if (each.type == UnsupportedSpec::Type::Reference) return each.action == Action::Ignore;
-    return each.type == UnsupportedSpec::Type::Register && each.action == Action::Fail;
-}
-
 class Reporter {
 public:
     Reporter(Purpose purpose, Diagnostics& diagnostics) : purpose_{purpose}, diagnostics_{diagnostics} {}
@@ -65,8 +58,12 @@ void report_unavailable(const VmConfig& config, const Catalog& catalog, const st
     }
     if (!config.passed.empty()) report.missing(config.passed.front().where, "'pass'");
     if (config.dump) report.idle(config.dump->where, "'dump'");
-    for (const UnsupportedSpec& each : config.unsupported)
-        if (!is_what_happens(each)) report.idle(each.where, "'unsupported'");
+    for (const UnsupportedSpec& each : config.unsupported) {
+        const bool skips_instruction =
+            each.type == UnsupportedSpec::Type::Instruction && each.action == UnsupportedSpec::Action::Ignore;
+        if (!skips_instruction) continue;
+        diagnostics.warning(each.where, "an instruction that cannot be decoded cannot be skipped: this is 'fail'");
+    }
 }
 
 }  // namespace qvm

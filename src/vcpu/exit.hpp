@@ -3,6 +3,7 @@
 // runs again.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -46,6 +47,21 @@ struct SystemReset {};
 struct RunFailed {
     int error;
 };
+/// KVM met an instruction that it cannot execute for the guest.
+struct UnknownInstruction {};
+/// x86: the guest wants a model-specific register that KVM does not have. What is left in `value` and `failed` is the
+/// answer; failed means #GP.
+struct UnknownRegister {
+    std::uint32_t index;
+    bool write;
+    std::uint64_t* value;
+    std::uint8_t* failed;
+};
+/// A hypercall that KVM left to this monitor; what is left in `result` is the answer.
+struct Hypercall {
+    std::uint64_t number;
+    std::uint64_t* result;
+};
 /// What this monitor cannot go on from. `code` is the kernel's number that goes with the reason.
 struct Stuck {
     std::string_view reason;
@@ -53,6 +69,11 @@ struct Stuck {
 };
 
 using Exit = std::variant<PortIn, PortOut, MmioRead, MmioWrite, EndOfInterrupt, Resume, TripleFault, SystemPowerOff,
-                          SystemReset, RunFailed, Stuck>;
+                          SystemReset, RunFailed, Stuck, UnknownInstruction, UnknownRegister, Hypercall>;
+
+/// The alternatives of Exit, by their index; also the reasons of the exit statistics.
+inline constexpr std::array<std::string_view, std::variant_size_v<Exit>> kExitNames{
+    "port in",   "port out", "memory read", "memory write", "end of interrupt", "resume",   "triple fault",
+    "power-off", "reset",    "run failed",  "stuck",        "instruction",      "register", "hypercall"};
 
 }  // namespace qvm

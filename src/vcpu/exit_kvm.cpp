@@ -33,8 +33,6 @@ Exit decode_system_event(const kvm_run& run) noexcept {
 
 std::string_view internal_error(std::uint32_t suberror) noexcept {
     switch (suberror) {
-        case KVM_INTERNAL_ERROR_EMULATION:
-            return "KVM cannot emulate the instruction";
         case KVM_INTERNAL_ERROR_SIMUL_EX:
             return "KVM met an exception while it delivered another";
         case KVM_INTERNAL_ERROR_DELIVERY_EV:
@@ -44,6 +42,10 @@ std::string_view internal_error(std::uint32_t suberror) noexcept {
         default:
             return "KVM internal error";
     }
+}
+
+Exit decode_register(kvm_run& run, bool write) noexcept {
+    return UnknownRegister{run.msr.index, write, reinterpret_cast<std::uint64_t*>(&run.msr.data), &run.msr.error};
 }
 
 }  // namespace
@@ -72,6 +74,7 @@ Exit decode(kvm_run& run) noexcept {
         case KVM_EXIT_FAIL_ENTRY:
             return Stuck{"the processor refused the guest's state", run.fail_entry.hardware_entry_failure_reason};
         case KVM_EXIT_INTERNAL_ERROR:
+            if (run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION) return UnknownInstruction{};
             return Stuck{internal_error(run.internal.suberror), run.internal.suberror};
         case KVM_EXIT_UNKNOWN:
             return Stuck{"unknown hardware exit", run.hw.hardware_exit_reason};
@@ -80,11 +83,11 @@ Exit decode(kvm_run& run) noexcept {
         case KVM_EXIT_DEBUG:
             return Stuck{"unexpected debug exit", 0};
         case KVM_EXIT_HYPERCALL:
-            return Stuck{"hypercall that KVM does not handle", run.hypercall.nr};
+            return Hypercall{run.hypercall.nr, reinterpret_cast<std::uint64_t*>(&run.hypercall.ret)};
         case KVM_EXIT_X86_RDMSR:
-            return Stuck{"unexpected MSR read exit", run.msr.index};
+            return decode_register(run, false);
         case KVM_EXIT_X86_WRMSR:
-            return Stuck{"unexpected MSR write exit", run.msr.index};
+            return decode_register(run, true);
         default:
             return Stuck{"exit reason that qvm does not ask KVM for", run.exit_reason};
     }

@@ -7,14 +7,25 @@
 
 namespace qvm {
 
-/// One virtual CPU. run() and state() on its own thread, kick() from any.
+/// What may be done to a guest that asks for the impossible; the exception is the ISA's own.
+enum class Fault : std::uint8_t {
+    Instruction,  ///< x86: #UD
+    Reference,    ///< x86: #GP, behind the instruction that made the access
+};
+
+/// One virtual CPU. kick() from any thread; the rest on its own thread, and on any other one while that is paused.
 class Vcpu {
 public:
     virtual ~Vcpu() = default;
     /// Runs guest code until something has to be done.
     [[nodiscard]] virtual Exit run() noexcept = 0;
-    /// Makes the run() in progress, or the next one, return soon. Used to stop; not undone.
+    /// Makes the run() in progress, or the next one, return soon with Resume, and every later one at once: nothing is
+    /// executed any more, but what the last exit left unfinished is brought to its end.
     virtual void kick() noexcept = 0;
+    /// Takes the kick back. On its own thread.
+    virtual void unkick() noexcept = 0;
+    /// The next run() begins with this exception. False if the kernel refuses.
+    [[nodiscard]] virtual bool raise(Fault fault) noexcept = 0;
     /// Registers, mode and the bytes at the instruction pointer, for people; several lines.
     [[nodiscard]] virtual std::string state() = 0;
 };

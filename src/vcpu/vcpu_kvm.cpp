@@ -17,6 +17,8 @@ Exit KvmVcpu::run() noexcept {
 
 // The kernel looks at immediate_exit when KVM_RUN begins; together with a signal to the thread this leaves no moment
 // in which a kick could get lost.
-void KvmVcpu::kick() noexcept { std::atomic_ref{fd_.shared().immediate_exit}.store(1, std::memory_order_release); }
+void KvmVcpu::kick() noexcept { std::atomic_ref{fd_.shared().immediate_exit}.store(1); }
+
+void KvmVcpu::unkick() noexcept { std::atomic_ref{fd_.shared().immediate_exit}.store(0); }
 
 }  // namespace qvm

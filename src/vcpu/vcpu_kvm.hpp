@@ -12,6 +12,7 @@ public:
     KvmVcpu(const Kvm& kvm, const KvmVm& vm, unsigned id) : fd_{kvm, vm, id} {}
     [[nodiscard]] Exit run() noexcept override;
     void kick() noexcept override;
+    void unkick() noexcept override;
 
 protected:
     [[nodiscard]] const KvmVcpuFd& fd() const noexcept { return fd_; }

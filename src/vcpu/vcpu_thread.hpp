@@ -9,11 +9,21 @@
 
 #include "config/vm_config.hpp"
 #include "vcpu/dispatch.hpp"
+#include "vcpu/exit_stats.hpp"
 #include "vcpu/vcpu.hpp"
 #include "vmm/end_cause.hpp"
 #include "vmm/log.hpp"
 
 namespace qvm {
+
+/// `unsupported`: what is done about each type (qvmconf specification 2.10).
+struct UnsupportedActions {
+    using Action = UnsupportedSpec::Action;
+    Action instruction = Action::Fail;
+    Action reference = Action::Ignore;
+    Action reg = Action::Fail;
+};
+[[nodiscard]] UnsupportedActions unsupported_actions(const VmConfig& config) noexcept;
 
 /// What every vCPU thread of a VM works with. All of it outlives the threads.
 struct VcpuWorld {
@@ -21,6 +31,7 @@ struct VcpuWorld {
     ArchExits& arch;
     VmControl& control;
     Log& log;
+    UnsupportedActions unsupported{};
 };
 
 /// The signal that brings a vCPU thread out of KVM_RUN. Its handler does nothing.
@@ -32,25 +43,47 @@ void install_kick_handler();
 class VcpuThread {
 public:
     /// Starts the thread, puts it in its place and leaves it waiting. Throws what the placement threw.
-    VcpuThread(unsigned number, std::unique_ptr<Vcpu> vcpu, const CpuSpec& cpu, const VcpuWorld& world);
+    VcpuThread(unsigned number, std::unique_ptr<Vcpu> vcpu, const CpuSpec& cpu, const VcpuWorld& world,
+               VcpuStats stats = {});
     ~VcpuThread();
     VcpuThread(const VcpuThread&) = delete;
     VcpuThread& operator=(const VcpuThread&) = delete;
 
-    /// Lets guest code run.
+    /// Lets guest code run: for the first time, or after a pause.
     void release() noexcept;
+    /// Asks for a pause. Not on a vCPU thread, and by one caller at a time until release().
+    void pause() noexcept;
+    /// Until no guest code runs and no exit is half done, or until the thread is past its guest's end.
+    void wait_until_paused() const noexcept;
+    /// The vCPU, for those who have paused it.
+    [[nodiscard]] Vcpu& vcpu() const noexcept { return *vcpu_; }
 
 private:
-    enum class Gate : int { Closed, Open, Stopped };
+    /// What the thread is to do, in the lowest two bits; above them a number that each pause() raises, so that the
+    /// thread cannot take a new pause for one that it has answered already.
+    enum class Order : std::uint32_t { Wait = 0, Run = 1, Pause = 2, Stop = 3 };
+    static constexpr std::uint32_t kOrderBits = 3;
+    static constexpr std::uint32_t kNextPause = 4;
+    static constexpr std::uint32_t kGone = UINT32_MAX;
 
     void main(unsigned number, const CpuSpec& cpu, std::promise<void> placed);
     void run();
-    void finish(Next next, const Exit& exit);
+    bool step();
+    bool turn(bool& idle);
+    bool park(std::uint32_t order);
+    bool judge(const Judgement& judgement, const Exit& exit);
+    bool unsupported(UnsupportedActions::Action action, Fault fault, std::string_view what, std::uint64_t where);
+    bool unknown_register(const UnknownRegister& exit);
+    bool end(EndCause cause);
+    bool end(EndCause cause, Severity severity, const std::string& what);
+    void give(Order order) noexcept;
 
     VcpuWorld world_;
     std::unique_ptr<Vcpu> vcpu_;
-    std::atomic<Gate> gate_{Gate::Closed};
-    std::thread thread_;  // last: it uses everything above
+    VcpuStats stats_;
+    std::atomic<std::uint32_t> order_{static_cast<std::uint32_t>(Order::Wait)};
+    std::atomic<std::uint32_t> answered_{0};  ///< the order of the last pause that the thread is in, or kGone
+    std::thread thread_;                      // last: it uses everything above
 };
 
 }  // namespace qvm

@@ -26,23 +26,23 @@ const Bus::Entry* Bus::find(std::uint64_t at, std::size_t length) const noexcept
     return entry.range.contains(at, length) ? &entry : nullptr;
 }
 
-bool Bus::read(std::uint64_t at, std::span<std::byte> data) const noexcept {
+std::optional<std::size_t> Bus::read(std::uint64_t at, std::span<std::byte> data) const noexcept {
     if (const Entry* entry = find(at, data.size())) {
         entry->device->read(at - entry->range.start(), data);
-        return true;
+        return static_cast<std::size_t>(entry - entries_.data());
     }
     std::ranges::fill(data, std::byte{0xff});
     unclaimed_.fetch_add(1, std::memory_order_relaxed);
-    return false;
+    return std::nullopt;
 }
 
-bool Bus::write(std::uint64_t at, std::span<const std::byte> data) const noexcept {
+std::optional<std::size_t> Bus::write(std::uint64_t at, std::span<const std::byte> data) const noexcept {
     if (const Entry* entry = find(at, data.size())) {
         entry->device->write(at - entry->range.start(), data);
-        return true;
+        return static_cast<std::size_t>(entry - entries_.data());
     }
     unclaimed_.fetch_add(1, std::memory_order_relaxed);
-    return false;
+    return std::nullopt;
 }
 
 }  // namespace qvm

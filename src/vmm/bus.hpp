@@ -37,10 +37,10 @@ public:
     /// outlive every access. `owner` names it in messages.
     [[nodiscard]] std::optional<BusConflict> attach(Range range, IoDevice& device, std::string owner);
 
-    /// False if no device claims all of the access; `data` is then all ones.
-    bool read(std::uint64_t at, std::span<std::byte> data) const noexcept;
-    /// False if no device claims all of the access; nothing happens then.
-    bool write(std::uint64_t at, std::span<const std::byte> data) const noexcept;
+    /// Which of entries() answered. Nothing if no device claims all of the access; `data` is then all ones.
+    std::optional<std::size_t> read(std::uint64_t at, std::span<std::byte> data) const noexcept;
+    /// Which of entries() took it. Nothing if no device claims all of the access; nothing happens then.
+    std::optional<std::size_t> write(std::uint64_t at, std::span<const std::byte> data) const noexcept;
 
     /// Accesses that nobody claimed, since the start.
     [[nodiscard]] std::uint64_t unclaimed() const noexcept { return unclaimed_.load(std::memory_order_relaxed); }

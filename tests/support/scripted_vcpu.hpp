@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <vector>
 
 #include "vcpu/vcpu.hpp"
 
@@ -27,6 +28,17 @@ public:
         kicked_ = true;
         changed_.notify_all();
     }
+    void unkick() noexcept override {
+        const std::scoped_lock lock{mutex_};
+        kicked_ = false;
+    }
+    [[nodiscard]] bool raise(Fault fault) noexcept override {
+        raised.push_back(fault);
+        return takes_faults;
+    }
+    std::vector<Fault> raised{};
+    bool takes_faults = true;
+
     [[nodiscard]] std::string state() override { return "scripted"; }
 
 private:

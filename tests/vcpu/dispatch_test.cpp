@@ -23,6 +23,7 @@ struct Scribe final : IoDevice {
 
 struct Board final : ArchExits {
     void end_of_interrupt(std::uint8_t vector) noexcept override { ended = vector; }
+    [[nodiscard]] std::uint64_t ticks() const noexcept override { return 0; }
     int ended = -1;
 };
 
@@ -35,7 +36,8 @@ struct World {
         REQUIRE_FALSE(buses.pio.attach(Range::make(0x3f8, 8).value(), port, "port"));
         REQUIRE_FALSE(buses.mmio.attach(Range::make(0x1000, 0x100).value(), memory, "memory"));
     }
-    Next judge(const Exit& exit) { return dispatch(exit, buses, board); }
+    Judgement dispatched(const Exit& exit) { return dispatch(exit, buses, board); }
+    Next judge(const Exit& exit) { return dispatched(exit).next; }
 };
 
 }  // namespace
@@ -59,12 +61,32 @@ TEST_CASE("a string access goes to the device one element at a time") {
     CHECK(world.port.text == "w0/2 w0/2 w0/2 r2/2 r2/2 ");
 }
 
-TEST_CASE("an unclaimed access reads all ones and lets the guest go on") {
+TEST_CASE("the judgement names the device and the address") {
+    World world;
+    std::array<std::byte, 1> data{};
+    const Judgement port = world.dispatched(PortOut{Port{0x3f9}, 1, data});
+    CHECK(port.device == 1);
+    CHECK(port.where == 0x3f9);
+    const Judgement memory = world.dispatched(MmioWrite{Gpa{0x1010}, data});
+    CHECK(memory.device == 2);
+    CHECK(memory.where == 0x1010);
+    CHECK(world.dispatched(PortIn{Port{0x80}, 1, data}).device == 0);
+    CHECK(world.dispatched(EndOfInterrupt{0x42}).where == 0x42);
+}
+
+TEST_CASE("a hypercall that nobody knows is answered") {
+    World world;
+    std::uint64_t result = 0;
+    CHECK(world.judge(Hypercall{7, &result}) == Next::Run);
+    CHECK(static_cast<std::int64_t>(result) == -1000);
+}
+
+TEST_CASE("an unclaimed access reads all ones and is told") {
     World world;
     std::array<std::byte, 2> data{};
-    CHECK(world.judge(PortIn{Port{0x80}, 2, data}) == Next::Run);
+    CHECK(world.judge(PortIn{Port{0x80}, 2, data}) == Next::UnsupportedReference);
     CHECK(data[1] == std::byte{0xff});
-    CHECK(world.judge(MmioWrite{Gpa{0xdead0000}, data}) == Next::Run);
+    CHECK(world.judge(MmioWrite{Gpa{0xdead0000}, data}) == Next::UnsupportedReference);
     CHECK(world.buses.pio.unclaimed() == 1);
     CHECK(world.buses.mmio.unclaimed() == 1);
 }

@@ -96,7 +96,7 @@ TEST_CASE("every other reason is reported with KVM's own number") {
     CHECK(std::get<Stuck>(decode(entry.run())).code == 0x80000021);
     Shared internal{KVM_EXIT_INTERNAL_ERROR};
     internal.run().internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-    CHECK(std::get<Stuck>(decode(internal.run())).reason.find("emulate") != std::string_view::npos);
+    CHECK(std::holds_alternative<UnknownInstruction>(decode(internal.run())));
     for (unsigned reason = 0; reason < 64; ++reason) {
         Shared shared{reason};
         const Exit exit = decode(shared.run());

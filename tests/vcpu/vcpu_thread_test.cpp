@@ -9,6 +9,7 @@
 #include <future>
 
 #include "support/scripted_vcpu.hpp"
+#include "vcpu/vcpu_group.hpp"
 #include "vmm/error.hpp"
 
 using namespace qvm;
@@ -28,6 +29,8 @@ struct Board final : ArchExits {
     void end_of_interrupt(std::uint8_t) noexcept override {
         if (++count == 1) name.set_value(current_name());
     }
+    [[nodiscard]] std::uint64_t ticks() const noexcept override { return clock++; }
+    mutable std::atomic<std::uint64_t> clock{0};
     static std::string current_name() {
         char text[16]{};
         ::pthread_getname_np(::pthread_self(), text, sizeof text);
@@ -44,9 +47,10 @@ struct Fixture {
     Log log{"", {{{Severity::Error}, LogDestination::None}}};
     CpuSpec cpu;
     Fixture() { install_kick_handler(); }
+    UnsupportedActions unsupported;
+    [[nodiscard]] VcpuWorld world() { return {buses, board, control, log, unsupported}; }
     std::unique_ptr<VcpuThread> make(std::deque<Exit> script) {
-        return std::make_unique<VcpuThread>(3, std::make_unique<ScriptedVcpu>(std::move(script)), cpu,
-                                            VcpuWorld{buses, board, control, log});
+        return std::make_unique<VcpuThread>(3, std::make_unique<ScriptedVcpu>(std::move(script)), cpu, world());
     }
 };
 
@@ -98,6 +102,126 @@ TEST_CASE("nothing runs behind the exit that ended the VM") {
     thread->release();
     CHECK(f.control.first.get_future().get() == EndCause::PowerOff);
     CHECK(f.board.count == 0);
+}
+
+namespace {
+
+/// Waits until a thread has judged what was played to it: it ends the VM.
+EndCause cause_of(Fixture& f, std::deque<Exit> script, std::vector<Fault>* raised = nullptr, bool takes_faults = true) {
+    auto vcpu = std::make_unique<ScriptedVcpu>(std::move(script));
+    vcpu->takes_faults = takes_faults;
+    ScriptedVcpu& played = *vcpu;
+    VcpuThread thread{0, std::move(vcpu), f.cpu, f.world()};
+    thread.release();
+    const EndCause cause = f.control.first.get_future().get();
+    if (raised != nullptr) *raised = played.raised;
+    return cause;
+}
+
+}  // namespace
+
+TEST_CASE("what is unsupported is ignored, answered by an exception, or the end, as configured") {
+    using Action = UnsupportedSpec::Action;
+    Fixture f;
+    std::vector<Fault> raised;
+    std::array<std::byte, 1> data{};
+    const Exit reference = PortIn{Port{0x80}, 1, data};
+    SECTION("by default a reference is ignored and an instruction fails") {
+        CHECK(cause_of(f, {reference, UnknownInstruction{}, SystemPowerOff{}}, &raised) == EndCause::PowerOff);
+        CHECK(raised == std::vector{Fault::Instruction});
+    }
+    SECTION("a reference can fail") {
+        f.unsupported.reference = Action::Fail;
+        CHECK(cause_of(f, {reference, SystemPowerOff{}}, &raised) == EndCause::PowerOff);
+        CHECK(raised == std::vector{Fault::Reference});
+    }
+    SECTION("a reference can abort") {
+        f.unsupported.reference = Action::Abort;
+        CHECK(cause_of(f, {reference, SystemPowerOff{}}, &raised) == EndCause::UnsupportedAbort);
+        CHECK(raised.empty());
+    }
+    SECTION("an instruction can abort, and cannot be skipped") {
+        f.unsupported.instruction = GENERATE(Action::Abort, Action::Ignore);
+        const bool aborts = f.unsupported.instruction == Action::Abort;
+        CHECK(cause_of(f, {UnknownInstruction{}, SystemPowerOff{}}, &raised) ==
+              (aborts ? EndCause::UnsupportedAbort : EndCause::PowerOff));
+        CHECK(raised.size() == (aborts ? 0 : 1));
+    }
+    SECTION("a kernel that takes no exception ends the VM") {
+        CHECK(cause_of(f, {UnknownInstruction{}, SystemPowerOff{}}, nullptr, false) == EndCause::Unexpected);
+    }
+}
+
+TEST_CASE("a register that does not exist is answered as configured") {
+    using Action = UnsupportedSpec::Action;
+    Fixture f;
+    f.unsupported.reg = GENERATE(Action::Abort, Action::Fail, Action::Ignore);
+    const bool write = GENERATE(false, true);
+    std::uint64_t value = 77;
+    std::uint8_t failed = 9;
+    const EndCause cause = cause_of(f, {UnknownRegister{0x123, write, &value, &failed}, SystemPowerOff{}});
+    CHECK(cause == (f.unsupported.reg == Action::Abort ? EndCause::UnsupportedAbort : EndCause::PowerOff));
+    CHECK(failed == (f.unsupported.reg == Action::Ignore ? 0 : 1));
+    CHECK(value == (f.unsupported.reg == Action::Ignore && !write ? 0 : 77));
+}
+
+TEST_CASE("a pause finds no exit half done and loses none") {
+    struct Counter final : IoDevice {
+        void read(std::uint64_t, std::span<std::byte>) noexcept override {}
+        void write(std::uint64_t, std::span<const std::byte>) noexcept override { ++writes; }
+        std::atomic<unsigned> writes{0};
+    };
+    constexpr unsigned kWrites = 20'000;
+    constexpr unsigned kPauses = 1'000;
+    Fixture f;
+    Counter counter;
+    REQUIRE_FALSE(f.buses.pio.attach(Range::make(0x80, 1).value(), counter, "counter"));
+    const std::array<std::byte, 1> data{};
+    VcpuGroup group;
+    for (unsigned number = 0; number < 2; ++number) {
+        std::deque<Exit> script(kWrites, PortOut{Port{0x80}, 1, data});
+        group.add(
+            std::make_unique<VcpuThread>(number, std::make_unique<ScriptedVcpu>(std::move(script)), f.cpu, f.world()));
+    }
+    group.release();
+    for (unsigned i = 0; i < kPauses; ++i) {
+        const VcpuGroup::Pause pause = group.pause();
+        const unsigned before = counter.writes;
+        const VcpuGroup::Pause nested = group.pause();
+        std::this_thread::yield();
+        CHECK(counter.writes == before);
+    }
+    while (counter.writes != 2 * kWrites) std::this_thread::yield();
+    group.stop();
+    CHECK(counter.writes == 2 * kWrites);
+}
+
+TEST_CASE("a vCPU whose guest has ended counts as paused") {
+    Fixture f;
+    VcpuGroup group;
+    group.add(f.make({SystemPowerOff{}}));
+    group.add(f.make({}));
+    group.release();
+    CHECK(f.control.first.get_future().get() == EndCause::PowerOff);
+    const VcpuGroup::Pause pause = group.pause();
+}
+
+TEST_CASE("every exit is counted for its reason and its device, and recorded") {
+    Fixture f;
+    ExitStats stats{anonymous_stats_file(), 4, {"first", "second"}, 1'000'000'000};
+    std::array<std::byte, 1> data{};
+    {
+        VcpuThread thread{3,
+                          std::make_unique<ScriptedVcpu>(std::deque<Exit>{
+                              PortIn{Port{0x80}, 1, data}, PortIn{Port{0x81}, 1, data}, SystemPowerOff{}}),
+                          f.cpu, f.world(), stats.vcpu(3)};
+        thread.release();
+        CHECK(f.control.first.get_future().get() == EndCause::PowerOff);
+    }
+    const std::string report = stats.report();
+    CAPTURE(report);
+    CHECK(report.find("vCPU 3: 3 exits\n    port in                             2  mean") != std::string::npos);
+    CHECK(report.find("\n    power-off                           1  mean") != std::string::npos);
 }
 
 TEST_CASE("a host CPU that does not exist is refused at its place, and nothing runs") {

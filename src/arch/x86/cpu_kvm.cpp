@@ -22,6 +22,10 @@ enum class Msr : std::uint32_t { Ia32MiscEnable = 0x1a0, Ia32MtrrDefType = 0x2ff
 constexpr std::uint64_t kFastStrings = 1;
 constexpr std::uint64_t kMtrrEnableWriteBack = 1U << 11 | 6;  // E, type WB
 
+// Exception vectors (Intel SDM volume 3, table 6-1).
+constexpr std::uint8_t kUndefinedOpcode = 6;
+constexpr std::uint8_t kGeneralProtection = 13;
+
 constexpr std::uint64_t kCr0Pe = 1;
 constexpr std::uint64_t kEferLma = 1U << 10;
 
@@ -161,6 +165,22 @@ void X86Vcpu::enter_at(const BootEntry& entry) {
     regs.rsp = entry.rsp;
     regs.rflags = entry.rflags;
     fd().call("KVM_SET_REGS", KVM_SET_REGS, &regs);
+}
+
+std::uint64_t X86Vcpu::tsc_khz() const noexcept {
+    const int khz = ::ioctl(fd().fd(), KVM_GET_TSC_KHZ, 0);
+    return khz < 0 ? 0 : static_cast<std::uint64_t>(khz);
+}
+
+bool X86Vcpu::raise(Fault fault) noexcept {
+    kvm_vcpu_events events{};
+    if (::ioctl(fd().fd(), KVM_GET_VCPU_EVENTS, &events) < 0) return false;
+    events.exception.injected = 1;
+    events.exception.nr = fault == Fault::Instruction ? kUndefinedOpcode : kGeneralProtection;
+    events.exception.has_error_code = fault == Fault::Instruction ? 0 : 1;
+    events.exception.error_code = 0;
+    events.flags = 0;
+    return ::ioctl(fd().fd(), KVM_SET_VCPU_EVENTS, &events) == 0;
 }
 
 std::string X86Vcpu::state() {

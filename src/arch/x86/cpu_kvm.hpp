@@ -22,6 +22,10 @@ public:
     /// Makes it the boot processor: registers as the boot protocol wants them. The others wait for INIT and SIPI.
     void enter_at(const BootEntry& entry);
 
+    /// Rate of its time-stamp counter, which is the host's; 0 if the kernel does not know it.
+    [[nodiscard]] std::uint64_t tsc_khz() const noexcept;
+
+    [[nodiscard]] bool raise(Fault fault) noexcept override;
     [[nodiscard]] std::string state() override;
 
 private:

@@ -3,6 +3,7 @@
 #include "arch/machine.hpp"
 
 #include <fmt/format.h>
+#include <x86intrin.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,8 @@
 #include "arch/x86/ioapic.hpp"
 #include "arch/x86/layout.hpp"
 #include "arch/x86/vdevs.hpp"
+#include "config/settings.hpp"
+#include "vcpu/vcpu_thread.hpp"
 #include "vmm/kvm_irq.hpp"
 
 namespace qvm {
@@ -31,6 +34,9 @@ constexpr std::array kRequired{
     KvmCapability{KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR"},
     KvmCapability{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR"},
 };
+constexpr KvmCapability kUserSpaceMsr{KVM_CAP_X86_USER_SPACE_MSR, "KVM_CAP_X86_USER_SPACE_MSR"};
+constexpr KvmCapability kDisableExits{KVM_CAP_X86_DISABLE_EXITS, "KVM_CAP_X86_DISABLE_EXITS"};
+constexpr KvmCapability kHaltPoll{KVM_CAP_HALT_POLL, "KVM_CAP_HALT_POLL"};
 /// Inputs whose end of interrupt the kernel reports: those of ten IOAPICs.
 constexpr std::uint64_t kEoiReported = 10ULL * Ioapic::kPins;
 
@@ -100,6 +106,7 @@ public:
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
         connect_sci();
         kernel_.emplace();
+        apply_settings(kernel_->vm);
         kernel_->vm.adopt(services_.memory);
         router_.bind(kernel_->vm);
         const BootEntry entry = install_boot(*plan_, services_.memory, describe(vdevs));
@@ -107,6 +114,8 @@ public:
     }
 
     bool press_power_button() noexcept override { return pm_.press_power_button(); }
+    [[nodiscard]] std::uint64_t ticks() const noexcept override { return __rdtsc(); }
+    [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return ticks_per_second_; }
 
     void end_of_interrupt(std::uint8_t vector) noexcept override {
         for (const auto& controller : services_.irqs.controllers()) controller.chip->end_of_interrupt(vector);
@@ -164,9 +173,32 @@ private:
         for (; request.apic_id < request.cpus; ++request.apic_id) {
             auto vcpu = std::make_unique<X86Vcpu>(kernel_->kvm, kernel_->vm, services_.memory, request, supported);
             if (request.apic_id == 0) vcpu->enter_at(entry);
+            ticks_per_second_ = vcpu->tsc_khz() * 1000;
             vcpus.push_back(std::move(vcpu));
         }
         return vcpus;
+    }
+
+    /// Before there are vCPUs.
+    void apply_settings(const KvmVm& vm) {
+        const Settings settings = settings_of(config_);
+        if (!settings.exit_on_halt) disable_halt_exits(vm);
+        if (settings.halt_poll) limit_halt_poll(vm, *settings.halt_poll);
+        // Without this the kernel itself answers with #GP, which is what `fail` means.
+        if (unsupported_actions(config_).reg == UnsupportedSpec::Action::Fail) return;
+        vm.require(std::array{kUserSpaceMsr});
+        vm.enable(kUserSpaceMsr, KVM_MSR_EXIT_REASON_UNKNOWN);
+    }
+
+    void disable_halt_exits(const KvmVm& vm) {
+        if ((vm.extension(KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_HLT) != 0)
+            return vm.enable(kDisableExits, KVM_X86_DISABLE_EXITS_HLT);
+        services_.log.warn("exit-on-halt off: this host's KVM cannot keep a halted vCPU on its CPU; it exits");
+    }
+
+    void limit_halt_poll(const KvmVm& vm, std::uint64_t nanoseconds) {
+        if (vm.extension(KVM_CAP_HALT_POLL) != 0) return vm.enable(kHaltPoll, nanoseconds);
+        services_.log.warn("host-halt-poll: this host's KVM has no limit per VM; kvm.halt_poll_ns counts");
     }
 
     const VmConfig& config_;
@@ -175,6 +207,7 @@ private:
     std::optional<KernelVm> kernel_;
     KvmMsiRouter router_;
     std::optional<Ioapic> implicit_ioapic_;
+    std::uint64_t ticks_per_second_ = 0;
     LateLine sci_;
     AcpiPm pm_{services_.clock, services_.control, sci_};
 };
