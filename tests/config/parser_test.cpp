@@ -232,7 +232,7 @@ TEST_CASE("unknown variables and those without effect are kept, with a warning, 
     const Outcome out = parse("ram 1M\nset made-up 7\nset exit-on-halt off\nset slog-bufer 4K\nset exit-on-halt on");
     REQUIRE(out.config);
     CHECK(out.config->variables.size() == 3);
-    CHECK(out.config->variables[2].value == "on");
+    CHECK(out.config->variables[1].value == "on");
     CHECK(out.config->variables[0].name == "made-up");
     CHECK(out.config->variables[0].value == "7");
     CHECK(out.messages() == Messages{"2:5 warning: unknown variable 'made-up' has no effect",
