@@ -17,9 +17,8 @@ bool is_declared(const AssemblyServices& services, std::string_view name) {
 /// A vdev of that name further down, or one that is no controller.
 void refuse_if_not_ready(const AssemblyServices& services, const std::string& name, const Location& where) {
     if (is_declared(services, name)) return;
-    const auto& vdevs = services.config.vdevs;
-    const auto found = std::ranges::find_if(vdevs, [&](const VdevSpec& each) { return controller_name(each) == name; });
-    if (found == vdevs.end()) return;
+    const VdevSpec* const found = services.vdevs.find(name);
+    if (found == nullptr) return;
     if (found->syntax->footprint.lines == 0)
         throw ConfigError{where, fmt::format("'{}' is no interrupt controller", name)}.noting(
             found->where, "it is the name of this vdev");
@@ -35,10 +34,6 @@ std::string title(const VdevSpec& spec) {
     return fmt::format("vdev {} '{}'", spec.syntax->type, spec.name());
 }
 
-std::string_view controller_name(const VdevSpec& spec) noexcept {
-    return spec.name().empty() ? spec.syntax->type : spec.name();
-}
-
 IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
                       const std::string& owner) {
     refuse_if_not_ready(services, wanted.controller, where);
@@ -52,9 +47,7 @@ void check_line(const AssemblyServices& services, const IntrSpec& wanted, const 
 
 bool is_lost_controller(const AssemblyServices& services, std::string_view name) {
     if (is_declared(services, name)) return false;
-    return services.config.damage.vdevs || std::ranges::any_of(services.config.vdevs, [&](const VdevSpec& each) {
-               return each.damaged && controller_name(each) == name;
-           });
+    return services.config.damage.vdevs || services.vdevs.is_damaged(name);
 }
 
 bool names_lost_controller(const AssemblyServices& services, const VdevSpec& spec) {

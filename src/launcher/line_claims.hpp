@@ -12,9 +12,6 @@ namespace qvm {
 /// "vdev ser8250 'com1'", for messages.
 [[nodiscard]] std::string title(const VdevSpec& spec);
 
-/// The name under which others find this vdev if it is an interrupt controller.
-[[nodiscard]] std::string_view controller_name(const VdevSpec& spec) noexcept;
-
 /// Gives the line to `owner`. Throws ConfigError, with a note at the vdev that is no controller or is one too late.
 IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
                       const std::string& owner);
