@@ -198,6 +198,12 @@ TEST_CASE("2.7 pci pass-through by slot") {
     CHECK(device.host == GuestLocation{Space::Pci, 3U << 8 | 5U << 3 | 1U});
 }
 
+TEST_CASE("2.7 the guest has what is passed on bus 0, in any slot") {
+    CHECK(passed("pci:0:31.7=pci:255:0.0").guest.address == (31U << 3 | 7U));
+    CHECK(said("ram 1M pass loc pci:1:0.0") == Messages{"1:17 error: a passed device is on bus 0 of the guest"});
+    CHECK(said("ram 1M pass loc pci:2:0.0=pci:0x8086/0x1234").size() == 1);
+}
+
 TEST_CASE("2.7 pci pass-through by vendor and device") {
     const PassLocation placed = passed("pci:0:12.0=pci:0x8086/0x1234");
     CHECK(placed.guest.address == 12U << 3);
