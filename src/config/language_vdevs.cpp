@@ -23,10 +23,12 @@ constexpr OptionSpec kHostdev{.name = "hostdev",
                               .type = ArgType::HostDev,
                               .help = "the host's end; two give input and output",
                               .repeatable = true};
+constexpr std::array<std::string_view, 5> kActions{"terminate", "dump,terminate", "fiq", "dump,fiq", "dump"};
 constexpr OptionSpec kAction{.name = "action",
-                             .type = ArgType::String,
-                             .help = "what a bite does: terminate, with dump, before it, or fiq",
-                             .fallback = "terminate"};
+                             .type = ArgType::Choice,
+                             .help = "what a bite does",
+                             .fallback = "terminate",
+                             .choices = kActions};
 
 constexpr std::array kLocOnly{kLoc};
 constexpr std::array kLocIntr{kLoc, kIntr};

@@ -42,10 +42,20 @@ void MemoryPlan::add_broken(bool rom) {
     broken_ = true;
 }
 
-bool MemoryPlan::whole_pages(std::uint64_t value, std::string_view what, Location where) {
-    if (value % kPage == 0) return true;
-    diagnostics_.error(where, fmt::format("{} {:#x} is not a multiple of 4 KiB", what, value), page_hint(value));
+bool MemoryPlan::whole_pages(std::uint64_t start, Location where) {
+    if (start % kPage == 0) return true;
+    diagnostics_.error(where, fmt::format("the start {:#x} is not a multiple of 4 KiB", start), page_hint(start));
     return false;
+}
+
+/// The language allows any length (qvmconf specification 1.3); KVM maps whole pages.
+std::uint64_t MemoryPlan::rounded_up(std::uint64_t length, Location where) {
+    if (length % kPage == 0 || length > UINT64_MAX - kPage) return length;
+    const std::uint64_t whole = align_down(length, kPage) + kPage;
+    diagnostics_.warning(where,
+                         fmt::format("the length {:#x} is not a multiple of 4 KiB: it becomes {:#x}", length, whole),
+                         length < kPage ? fmt::format("did you mean '{}M'?", length) : "");
+    return whole;
 }
 
 bool MemoryPlan::free_of_overlap(const Range& range, Location where) {
@@ -63,13 +73,12 @@ bool MemoryPlan::free_of_overlap(const Range& range, Location where) {
 void MemoryPlan::add(bool rom, const MemoryArgument& asked, const Word& word) {
     (rom ? rom_seen_ : ram_seen_) = true;
     const Parts at = parts_of(word);
-    bool good = whole_pages(asked.start.value_or(0), "the start", at.start);
-    good = whole_pages(asked.length, "the length", at.length) && good;
+    const bool good = whole_pages(asked.start.value_or(0), at.start);
+    const std::uint64_t length = rounded_up(asked.length, at.length);
     if (asked.length == 0) diagnostics_.error(at.length, fmt::format("a {} of length zero", kind(rom)));
     if (!good || asked.length == 0) return add_broken(rom);
     if (!asked.start && !next_is_known_) return;
-    const auto range =
-        end_reached_ && !asked.start ? std::nullopt : Range::make(asked.start.value_or(next_), asked.length);
+    const auto range = end_reached_ && !asked.start ? std::nullopt : Range::make(asked.start.value_or(next_), length);
     if (!range) {
         diagnostics_.error(word.where, fmt::format("this {} does not fit in the 64-bit address space", kind(rom)));
         return add_broken(rom);

@@ -36,7 +36,8 @@ public:
     [[nodiscard]] std::vector<MemorySpec> take() { return std::move(memory_); }
 
 private:
-    [[nodiscard]] bool whole_pages(std::uint64_t value, std::string_view what, Location where);
+    [[nodiscard]] bool whole_pages(std::uint64_t start, Location where);
+    [[nodiscard]] std::uint64_t rounded_up(std::uint64_t length, Location where);
     [[nodiscard]] bool free_of_overlap(const Range& range, Location where);
 
     Diagnostics& diagnostics_;

@@ -132,8 +132,18 @@ bool Parser::fits_vdev(const OptionValue& value) {
     const auto* intr = std::get_if<IntrSpec>(&value.value);
     if (intr != nullptr && !names_controller(*intr, value.where)) return false;
     const auto* text = std::get_if<std::string>(&value.value);
-    if (text == nullptr || !text->empty() || value.spec->name != "name") return true;
-    diagnostics_.error(value.where, "an empty name");
+    return text == nullptr || value.spec->name != "name" || fits_as_name(*text, value.where);
+}
+
+bool Parser::fits_as_name(std::string_view name, const Location& where) {
+    if (name.empty()) {
+        diagnostics_.error(where, "an empty name");
+        return false;
+    }
+    const bool controller = config_.vdevs.back().syntax->footprint.lines != 0;
+    if (!controller || name.find(':') == std::string_view::npos) return true;
+    diagnostics_.error(where, "the name of an interrupt controller has no colon",
+                       "in 'intr' a colon stands between this name and the line");
     return false;
 }
 

@@ -205,8 +205,11 @@ void Parser::set(const Word& option, const GlobalOption& global) {
     }
     std::vector<SetSpec>* const into = variables_of(variable, *name);
     if (into == nullptr) return;
-    std::erase_if(*into, [&name](const SetSpec& each) { return each.name == name->text; });
-    into->push_back({name->text, value->text, name->where, value->where});
+    // A global variable counts as one before the first vdev.
+    const std::size_t owner = into == &config_.variables ? 0 : config_.vdevs.size();
+    const auto [at, is_new] = variable_at_.try_emplace({owner, name->text}, into->size());
+    if (is_new) into->emplace_back();
+    (*into)[at->second] = {name->text, value->text, name->where, value->where};
 }
 
 /// A variable of a vdev belongs to the last one, whatever other context was opened since. Null if there is none.

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/language.hpp"
@@ -101,6 +102,7 @@ private:
     [[nodiscard]] const VdevSyntax* find_vdev(std::string_view spelling) const noexcept;
     void vdev_option(const Word& option, const OptionSpec& spec);
     [[nodiscard]] bool fits_vdev(const OptionValue& value);
+    [[nodiscard]] bool fits_as_name(std::string_view name, const Location& where);
     [[nodiscard]] bool names_controller(const IntrSpec& intr, const Location& where);
     void finish_vdev();
     void check_name(const VdevSpec& vdev);
@@ -119,6 +121,8 @@ private:
     const OptionSpec* cpus_from_ = nullptr;  ///< which of runmask and cluster the present cpu has; null: none
     std::vector<const OptionSpec*> given_;   ///< options of the present vdev, also those with wrong arguments
     std::map<std::string, Location, std::less<>> vdev_names_;
+    /// Where each variable stands in its list; the first half of the key counts the vdevs up to its owner.
+    std::map<std::pair<std::size_t, std::string>, std::size_t> variable_at_;
     std::set<const void*> warned_;        ///< rows of tables whose lack of effect was told
     std::size_t errors_before_vdev_ = 0;  ///< how many there were when the present vdev began
     bool vdev_refused_ = false;           ///< the type of the last vdev is unknown

@@ -52,7 +52,7 @@ Parsed<Tail> split_tail(std::string_view text, bool before_host) {
 
 Parsed<GuestLocation> parse_host(std::string_view text, Space guest) {
     if (guest == Space::Pci) {
-        const auto host = parse_location(text);
+        auto host = parse_location(text);
         if (!host || host->space == Space::Pci) return host;
         return ValueError{"a PCI device of the host is pci:bus:device[.function] or pci:vendor/device"};
     }
@@ -88,6 +88,10 @@ Parsed<PassLocation> parse_pass_location(std::string_view text) {
         return error;
     }
     PassLocation out{.guest = *guest, .attributes = tail->attributes};
+    if (guest->space == Space::Pci && guest->address >> 8 != 0)
+        return ValueError{"a passed device is on bus 0 of the guest",
+                          "before '=' stands the guest's slot, after it the host's: pci:0:3.0=pci:1:0.0", 0,
+                          tail->location.size()};
     if (!has_host) return out;
     const std::string_view rest = text.substr(equals + 1);
     const auto host = parse_host(rest, guest->space);

@@ -9,6 +9,7 @@
 #include "arch/machine.hpp"
 #include "devices/catalog.hpp"
 #include "devices/host/open_char_port.hpp"
+#include "launcher/vdev_index.hpp"
 
 namespace qvm {
 
@@ -22,6 +23,7 @@ struct AssemblyServices {
     const CharHost& char_host;
     VmControl& control;
     const Clock& clock;
+    VdevIndex vdevs{config};
 };
 
 /// Owner of vdevs. The last one made is destroyed first: it may hold wires into earlier ones.

@@ -17,11 +17,9 @@ bool is_declared(const AssemblyServices& services, std::string_view name) {
 /// A vdev of that name further down, or one that is no controller.
 void refuse_if_not_ready(const AssemblyServices& services, const std::string& name, const Location& where) {
     if (is_declared(services, name)) return;
-    const auto& vdevs = services.config.vdevs;
-    if (services.config.damage.vdevs) throw FollowUpError{where};
-    const auto found = std::ranges::find_if(vdevs, [&](const VdevSpec& each) { return controller_name(each) == name; });
-    if (found == vdevs.end()) return;
-    if (found->damaged) throw FollowUpError{where};
+    const VdevSpec* const found = services.vdevs.find(name);
+    if (services.config.damage.vdevs || services.vdevs.is_damaged(name)) throw FollowUpError{where};
+    if (found == nullptr) return;
     if (found->syntax->footprint.lines == 0)
         throw ConfigError{where, fmt::format("'{}' is no interrupt controller", name)}.noting(
             found->where, "it is the name of this vdev");
@@ -35,10 +33,6 @@ void refuse_if_not_ready(const AssemblyServices& services, const std::string& na
 std::string title(const VdevSpec& spec) {
     if (spec.name().empty()) return fmt::format("vdev {}", spec.syntax->type);
     return fmt::format("vdev {} '{}'", spec.syntax->type, spec.name());
-}
-
-std::string_view controller_name(const VdevSpec& spec) noexcept {
-    return spec.name().empty() ? spec.syntax->type : spec.name();
 }
 
 IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,

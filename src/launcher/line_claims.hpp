@@ -12,9 +12,6 @@ namespace qvm {
 /// "vdev ser8250 'com1'", for messages.
 [[nodiscard]] std::string title(const VdevSpec& spec);
 
-/// The name under which others find this vdev if it is an interrupt controller.
-[[nodiscard]] std::string_view controller_name(const VdevSpec& spec) noexcept;
-
 /// What cannot be had only because of an error that was reported already: nothing more is to be said.
 class FollowUpError : public ConfigError {
 public:

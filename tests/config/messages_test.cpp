@@ -57,8 +57,9 @@ TEST_CASE("a load before any ram has nowhere to go, said once") {
 }
 
 TEST_CASE("memory is in whole pages") {
-    CHECK(messages("ram 1m,1023") == Messages{"1:8 error: the length 0x3ff is not a multiple of 4 KiB"});
-    CHECK(hint("ram 1m,1023") == "KVM maps whole pages of 4 KiB; did you mean '1023M'?");
+    CHECK(messages("ram 1m,1023") ==
+          Messages{"1:8 warning: the length 0x3ff is not a multiple of 4 KiB: it becomes 0x1000"});
+    CHECK(hint("ram 1m,1023") == "did you mean '1023M'?");
     CHECK(messages("ram 0x1001,4K") == Messages{"1:5 error: the start 0x1001 is not a multiple of 4 KiB"});
     CHECK(hint("ram 0x1001,4K") == "KVM maps whole pages of 4 KiB; the nearest are 0x1000 and 0x2000");
 }
@@ -80,7 +81,7 @@ TEST_CASE("overlapping memory is an error with a note at the other line") {
 }
 
 TEST_CASE("memory after a wrong line has no known place and is not judged by it") {
-    CHECK(messages("ram 0xa0001\nram 1M\nrom 0xc0000,0x40000").size() == 1);
+    CHECK(messages("ram 0x1001,1M\nram 1M\nrom 0xc0000,0x40000").size() == 1);
 }
 
 TEST_CASE("an unknown option is one message, with a suggestion") {

@@ -229,14 +229,14 @@ TEST_CASE("each bare newline in a command line becomes one blank") {
 }
 
 TEST_CASE("unknown variables and those without effect are kept, with a warning, and the last value counts") {
-    const Outcome out = parse("ram 1M\nset made-up 7\nset exit-on-halt off\nset slog-bufer 4K\nset exit-on-halt on");
+    const Outcome out = parse("ram 1M\nset made-up 7\nset legacy-free off\nset slog-bufer 4K\nset legacy-free on");
     REQUIRE(out.config);
     CHECK(out.config->variables.size() == 3);
-    CHECK(out.config->variables[2].value == "on");
+    CHECK(out.config->variables[1].value == "on");
     CHECK(out.config->variables[0].name == "made-up");
     CHECK(out.config->variables[0].value == "7");
     CHECK(out.messages() == Messages{"2:5 warning: unknown variable 'made-up' has no effect",
-                                     "3:5 warning: 'exit-on-halt' has no effect: this version does not have it yet",
+                                     "3:5 warning: 'legacy-free' has no effect: this version does not have it yet",
                                      "4:5 warning: unknown variable 'slog-bufer' has no effect"});
     CHECK(out.diagnostics.all()[2].hint == "did you mean 'slog-buffer'?");
 }

@@ -163,6 +163,7 @@ std::string RandomConfig::mac() {
 
 PassLocation RandomConfig::pass_location() {
     PassLocation out{.guest = location()};
+    if (out.guest.space == GuestLocation::Space::Pci) out.guest.address &= 0xff;  // the guest has bus 0 only
     for (std::uint64_t left = below(4); left != 0; --left)
         out.attributes += kPassAttributes[below(kPassAttributes.size())];
     if (coin()) return out;

@@ -90,6 +90,11 @@ VdevSpec RandomConfig::vdev() {
     for (const OptionSpec& each : common_vdev_options()) {
         if (find_option(out.syntax->options, each.name) == nullptr && below(4) == 0) add_option(out, each);
     }
+    for (OptionValue& each : out.options) {
+        auto* name = std::get_if<std::string>(&each.value);
+        const bool controller = out.syntax->footprint.lines != 0 && each.spec->name == "name";
+        if (controller && name != nullptr) std::erase(*name, ':');  // the language wants that
+    }
     shuffle(out.options);
     for (const VariableSpec& each : qvm::variables()) {
         if (each.context == VariableContext::Vdev && below(4) == 0)

@@ -2,9 +2,13 @@
 // The questions that qvm answers without starting a VM: --check, --print, --diagnostics, --help-vdev, `?`.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <map>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "kvm/guest.hpp"
 
@@ -42,21 +46,52 @@ bool exists(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0;
 }
 
+/// The lines of that kind on standard error.
+std::vector<std::string> warnings(const std::string& err) {
+    std::vector<std::string> out;
+    std::istringstream lines{err};
+    for (std::string line; std::getline(lines, line);)
+        if (line.find(": warning: ") != std::string::npos) out.push_back(line);
+    return out;
+}
+
 }  // namespace
 
-TEST_CASE("every example passes --check where its images are") {
+TEST_CASE("every example passes --check where its images are, without a warning if this version can run it") {
+    // What those warn about that are for another board or for a later version.
+    const std::map<std::string, std::vector<std::string>> expected{
+        {"minimal", {}},
+        {"linux-x86", {}},
+        {"rtos-x86", {}},
+        {"linux-x86-virtio", {"timer8254", "hpet", "virtio-blk", "virtio-net", "virtio-console", "virtio-entropy"}},
+        {"pass-x86", {"pci-dummy", "'pass'"}},
+        {"realtime-x86", {"sporadic", "exit-on-halt", "wdt-ib700", "'dump'", "'unsupported'"}},
+        {"linux-arm64", {"arm64 boards"}},
+        {"rtos-arm64", {"arm64 boards"}},
+        {"shmem-linux-arm64", {"arm64 boards"}},
+        {"shmem-rtos-arm64", {"arm64 boards"}},
+        {"pass-arm64", {"arm64 boards"}},
+        {"realtime-arm64", {"arm64 boards", "counter-offset", "exit-on-halt"}},
+    };
     const TempDir dir;
     dir.write("vmlinuz", read_file(guest_file("bzimage")));
-    dir.write("initrd.img", "any bytes");
+    dir.write("rtos.elf", read_file(guest_file("spin.elf")));
+    for (const char* image : {"Image", "rtos.bin", "initrd.img", "devices.dtb"}) dir.write(image, "any bytes");
     std::size_t count = 0;
     for (const auto& example : std::filesystem::directory_iterator{QVM_EXAMPLES}) {
         const auto ended = run({"/usr/bin/env", "-C", dir.path("."), QVM_PROGRAM, "--check", "-f", example.path()});
         CAPTURE(example.path().string(), ended.err);
         CHECK(ended.ending == kGood);
-        CHECK(ended.err.empty());
+        REQUIRE(expected.contains(example.path().stem()));
+        const std::vector<std::string>& allowed = expected.at(example.path().stem());
+        for (const std::string& warning : warnings(ended.err)) {
+            CAPTURE(warning);
+            CHECK(std::ranges::any_of(allowed,
+                                      [&](const auto& each) { return warning.find(each) != std::string::npos; }));
+        }
         ++count;
     }
-    CHECK(count >= 2);
+    CHECK(count == expected.size());
 }
 
 TEST_CASE("--host-map gives clusters and regions their meaning") {

@@ -15,7 +15,7 @@ syntax sync fromstart
 " Arguments
 syntax match qvmconfValue /[^ \t\r"#]\+/ contained contains=@qvmconfParts
 syntax cluster qvmconfParts contains=qvmconfChoice,qvmconfNumber,qvmconfPriority,qvmconfLine,qvmconfSpace,qvmconfDirection,qvmconfSubstitution,qvmconfPlain
-syntax match qvmconfChoice /\<\%(abort\|disable\|enable\|fail\|false\|forever\|ignore\|instruction\|keyboard\|mouse\|multi-touch\|none\|pointer\|reference\|register\|required\|single-touch\|touch\|touchscreen\|true\|warn\)\>/ contained
+syntax match qvmconfChoice /\<\%(abort\|disable\|dump\|dump,fiq\|dump,terminate\|enable\|fail\|false\|fiq\|forever\|ignore\|instruction\|keyboard\|mouse\|multi-touch\|none\|pointer\|reference\|register\|required\|single-touch\|terminate\|touch\|touchscreen\|true\|warn\)\>/ contained
 
 " Options
 syntax match qvmconfContext /\<\%(cpu\|pass\|reserve\|vdev\)\>/

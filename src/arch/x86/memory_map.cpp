@@ -123,7 +123,7 @@ std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::
 void check_memory(const VmConfig& config, Diagnostics& errors) {
     for (const MemorySpec& spec : config.memory) check_chipset_window(spec, errors);
     if (usable_ram(config.memory).empty()) {
-        const Location where = config.loads.empty() ? Place{} : config.loads.front().where;
+        const Location where = config.loads.empty() ? Place{Location{kNoSource, 0, 0, 0}} : config.loads.front().where;
         errors.error(where, "the VM has no RAM", "give it some above the first `load`, for example `ram 256M`");
     }
 }
