@@ -20,6 +20,7 @@
 #include "config/print_config.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
+#include "vmm/error.hpp"
 
 namespace {
 
@@ -177,9 +178,8 @@ int show_checked(const Arguments& arguments, const VmConfig& config, const Guest
     return 0;
 }
 
-int run(const Arguments& arguments) {
+int start(const Arguments& arguments, Report& report) {
     const Catalog catalog = make_catalog();
-    Report report{arguments.json};
     if (arguments.strict) report.diagnostics.be_strict();
     ConfigReader reader{report.sources, report.diagnostics};
     if (!arguments.host_map.empty()) reader.add_host_map(arguments.host_map);
@@ -206,6 +206,17 @@ int run(const Arguments& arguments) {
     vm.reset();  // the terminal is back and the log written out before the last word
     if (worth_an_alarm(cause)) fmt::print(stderr, "qvm: {}\n", describe(cause));
     return exit_code(cause);
+}
+
+int run(const Arguments& arguments) {
+    Report report{arguments.json};
+    if (!arguments.json) return start(arguments, report);
+    try {
+        return start(arguments, report);
+    } catch (const HostError& error) {
+        report.diagnostics.error({kNoSource, 0, 0, 0}, error.what());
+        return kExitHost;
+    }
 }
 
 }  // namespace

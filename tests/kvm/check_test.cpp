@@ -322,6 +322,20 @@ TEST_CASE("--diagnostics=json is one array also when no check was asked for") {
     CHECK(ended.complains(R"("line":8,)"));
 }
 
+TEST_CASE("--diagnostics=json says what the host lacks in the same array") {
+    if (why_no_private_dev()) {
+        WARN("skipped: " << *why_no_private_dev());
+        return;
+    }
+    const TempDir dir;
+    const auto ended = run_with(dir, sound(), {"--diagnostics=json"}, {.kvm = KvmNode::Missing});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == Ending{64});
+    CHECK(ended.err.starts_with("["));
+    CHECK(ended.complains("\"severity\":\"error\""));
+    CHECK(ended.complains("/dev/kvm"));
+}
+
 TEST_CASE("--help-vdev lists the options of a type in any spelling") {
     const std::string name = GENERATE("ser8250", "vdev-ser8250.so");
     const auto ended = run(qvm_command({"--help-vdev", name}));
