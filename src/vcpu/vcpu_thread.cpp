@@ -14,6 +14,13 @@ namespace qvm {
 
 using Action = UnsupportedActions::Action;
 
+namespace {
+
+/// Off only to measure what they cost.
+constexpr bool kStatistics = QVM_STATISTICS != 0;
+
+}  // namespace
+
 int kick_signal() noexcept { return SIGRTMIN; }
 
 void install_kick_handler() {
@@ -121,10 +128,11 @@ bool VcpuThread::step() {
 /// One stay in the guest and what follows from its exit. `idle`: the exit left nothing half done.
 bool VcpuThread::turn(bool& idle) {
     const Exit exit = vcpu_->run();
-    const std::uint64_t begin = world_.arch.ticks();
+    const std::uint64_t begin = kStatistics ? world_.arch.ticks() : 0;
     const Judgement judgement = dispatch(exit, world_.buses, world_.arch);
     const bool goes_on = judgement.next == Next::Run || judge(judgement, exit);
-    stats_.add(exit.index(), judgement.device, begin, world_.arch.ticks(), judgement.where);
+    if constexpr (kStatistics)
+        stats_.add(exit.index(), judgement.device, begin, world_.arch.ticks(), judgement.where);
     idle = std::holds_alternative<Resume>(exit);
     return goes_on;
 }

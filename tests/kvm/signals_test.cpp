@@ -82,6 +82,9 @@ TEST_CASE("SIGUSR1 tells the VM's state and SIGUSR2 that there is no place for a
     qvm.wait_for("spinning\n");
     qvm.signal(SIGUSR1);
     qvm.wait_for_error("1 vCPUs; accesses that no device claimed: ");
+    qvm.wait_for_error("vCPU 0: ");
+    qvm.wait_for_error("port out");
+    qvm.wait_for_error("vdev ser8250");
     qvm.signal(SIGUSR2);
     qvm.wait_for_error("no dump is written");
     qvm.signal(SIGQUIT);
