@@ -25,4 +25,15 @@ void VcpuGroup::resume() {
     for (const auto& vcpu : vcpus_) vcpu->release();
 }
 
+bool VcpuGroup::is_stuck() {
+    last_seen_.resize(vcpus_.size());
+    bool stuck = false;
+    for (std::size_t i = 0; i < vcpus_.size(); ++i) {
+        const std::uint64_t since = vcpus_[i]->handling_since();
+        stuck = stuck || (since != 0 && since == last_seen_[i]);
+        last_seen_[i] = since;
+    }
+    return stuck;
+}
+
 }  // namespace qvm

@@ -39,6 +39,9 @@ public:
     /// When it returns no guest code runs and no exit is half done; devices may still work. From any thread but a
     /// vCPU's. A vCPU whose guest has come to its end counts as paused.
     [[nodiscard]] Pause pause();
+    /// Whether some vCPU is still in the exit that it was in at the last call: it hangs in a device or in the host.
+    /// Callers keep some time between calls; one thread only.
+    [[nodiscard]] bool is_stuck();
     /// Stops and joins all threads, from any state.
     void stop() { vcpus_.clear(); }
 
@@ -49,6 +52,7 @@ private:
     unsigned pauses_ = 0;
     bool released_ = false;
     std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+    std::vector<std::uint64_t> last_seen_;  ///< handling_since() of each at the last is_stuck()
 };
 
 }  // namespace qvm

@@ -129,10 +129,11 @@ bool VcpuThread::step() {
 bool VcpuThread::turn(bool& idle) {
     const Exit exit = vcpu_->run();
     const std::uint64_t begin = kStatistics ? world_.arch.ticks() : 0;
+    handling_.store(begin, std::memory_order_relaxed);
     const Judgement judgement = dispatch(exit, world_.buses, world_.arch);
     const bool goes_on = judgement.next == Next::Run || judge(judgement, exit);
-    if constexpr (kStatistics)
-        stats_.add(exit.index(), judgement.device, begin, world_.arch.ticks(), judgement.where);
+    if constexpr (kStatistics) stats_.add(exit.index(), judgement.device, begin, world_.arch.ticks(), judgement.where);
+    handling_.store(0, std::memory_order_relaxed);
     idle = std::holds_alternative<Resume>(exit);
     return goes_on;
 }

@@ -55,6 +55,8 @@ public:
     void pause() noexcept;
     /// Until no guest code runs and no exit is half done, or until the thread is past its guest's end.
     void wait_until_paused() const noexcept;
+    /// When the exit in hand began, in ticks; 0 while there is none. From any thread.
+    [[nodiscard]] std::uint64_t handling_since() const noexcept { return handling_.load(std::memory_order_relaxed); }
     /// The vCPU, for those who have paused it.
     [[nodiscard]] Vcpu& vcpu() const noexcept { return *vcpu_; }
 
@@ -83,7 +85,8 @@ private:
     VcpuStats stats_;
     std::atomic<std::uint32_t> order_{static_cast<std::uint32_t>(Order::Wait)};
     std::atomic<std::uint32_t> answered_{0};  ///< the order of the last pause that the thread is in, or kGone
-    std::thread thread_;                      // last: it uses everything above
+    std::atomic<std::uint64_t> handling_{0};
+    std::thread thread_;  // last: it uses everything above
 };
 
 }  // namespace qvm

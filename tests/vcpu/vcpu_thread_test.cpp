@@ -206,6 +206,34 @@ TEST_CASE("a vCPU whose guest has ended counts as paused") {
     const VcpuGroup::Pause pause = group.pause();
 }
 
+TEST_CASE("a vCPU that hangs in a device is found, one in the guest is not") {
+    struct Hanging final : IoDevice {
+        void read(std::uint64_t, std::span<std::byte>) noexcept override {}
+        void write(std::uint64_t, std::span<const std::byte>) noexcept override {
+            entered.set_value();
+            until.get_future().get();
+        }
+        std::promise<void> entered;
+        std::promise<void> until;
+    };
+    Fixture f;
+    f.board.clock = 1;
+    Hanging device;
+    REQUIRE_FALSE(f.buses.pio.attach(Range::make(0x80, 1).value(), device, "hanging"));
+    const std::array<std::byte, 1> data{};
+    VcpuGroup group;
+    group.add(f.make({}));
+    CHECK_FALSE(group.is_stuck());
+    group.add(f.make({PortOut{Port{0x80}, 1, data}}));
+    group.release();
+    device.entered.get_future().get();
+    CHECK_FALSE(group.is_stuck());
+    CHECK(group.is_stuck());
+    device.until.set_value();
+    (void)group.pause();
+    CHECK_FALSE(group.is_stuck());
+}
+
 TEST_CASE("every exit is counted for its reason and its device, and recorded") {
     Fixture f;
     ExitStats stats{anonymous_stats_file(), 4, {"first", "second"}, 1'000'000'000};
