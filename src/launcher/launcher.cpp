@@ -7,9 +7,11 @@
 #include <array>
 #include <utility>
 
+#include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/placed_board.hpp"
+#include "launcher/thread_places.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
 #include "vcpu/vcpu_thread.hpp"
@@ -20,20 +22,25 @@ namespace {
 /// The VM. Member order is teardown order, last member first: the vCPU threads are joined before anything else goes.
 class RunningVm final : public Vm {
 public:
-    RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, Diagnostics& diagnostics)
-        : log_{config.system, config.loggers}, loop_{"io/main"}, terminal_{latch_}, board_{config, catalog,
-                                                                                           plan,   char_host_,
-                                                                                           latch_, diagnostics} {
+    RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
+              Diagnostics& diagnostics)
+        : threads_{threads},
+          log_{config.system, config.loggers},
+          loop_{"io/main"},
+          terminal_{latch_},
+          board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
         for (const MemorySpec& memory : config.memory)
             board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
+        place_own_threads(threads_, best_effort(config));
         if (config.user) become(find_identity(*config.user));
     }
 
     EndCause run() override {
         board_.assembled.vdevs.start();
         for (auto& vcpu : vcpus_) vcpu->release();
+        place_kernel_workers(threads_, log_);
         while (!latch_.cause()) wait();
         vcpus_.clear();
         const EndCause cause = *latch_.cause();
@@ -44,15 +51,27 @@ public:
 private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
-        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_};
+        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_, best_effort(config) != nullptr};
         for (unsigned i = 0; i < vcpus.size(); ++i)
             vcpus_.push_back(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world));
     }
 
+    /// Where refusals of places go that must not end the VM; null if they must.
+    [[nodiscard]] Log* best_effort(const VmConfig& config) {
+        return settings_of(config).best_effort_sched ? &log_ : nullptr;
+    }
+
     void wait() {
         std::array<pollfd, 2> sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0}};
-        ::poll(sources.data(), sources.size(), -1);
+        if (::poll(sources.data(), sources.size(), settled_ ? -1 : kSettleMs) == 0) settle();
         while (const auto request = signals_.take()) serve(*request);
+    }
+
+    /// Some of the kernel's threads are made only when the vCPUs run, and no event tells of them.
+    void settle() {
+        settled_ = true;
+        place_kernel_workers(threads_, log_);
+        log_threads(log_, Severity::Debug);
     }
 
     void serve(Request request) {
@@ -62,9 +81,9 @@ private:
             case Request::Quit:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
-                return log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address",
-                                             vcpus_.size(), board_.buses.pio.unclaimed(),
-                                             board_.buses.mmio.unclaimed()));
+                log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address",
+                                      vcpus_.size(), board_.buses.pio.unclaimed(), board_.buses.mmio.unclaimed()));
+                return log_threads(log_, Severity::Info);
             case Request::Dump:
                 return log_.warn("no dump is written: the configuration names no place for one");
         }
@@ -78,6 +97,9 @@ private:
             log_.warn("power button pressed, but the guest does not listen to it; a second signal ends the VM at once");
     }
 
+    static constexpr int kSettleMs = 1000;
+
+    const ThreadPlan& threads_;
     Signals signals_;  // first: threads inherit the blocked signals
     EndLatch latch_;
     Log log_;
@@ -87,6 +109,7 @@ private:
     PlacedBoard board_;
     std::vector<std::unique_ptr<VcpuThread>> vcpus_;
     bool button_pressed_ = false;
+    bool settled_ = false;
 };
 
 /// What can be known of the host without starting anything.
@@ -115,12 +138,17 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     return plan_board(config, unsaid);
 }
 
-std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+ThreadPlan plan_threads(const VmConfig& config, Diagnostics& diagnostics) {
+    Diagnostics unsaid;  // a host of the other architecture has CPUs of its own
+    return make_thread_plan(config, this_host_threads(), foreign_sign(config, this_board()) ? unsaid : diagnostics);
+}
+
+std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
                              Diagnostics& diagnostics) {
     check_host(config, diagnostics);
     if (diagnostics.has_errors()) return nullptr;
     try {
-        auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
+        auto vm = std::make_unique<RunningVm>(config, catalog, plan, threads, diagnostics);
         if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {
         diagnostics.error(error);

@@ -21,6 +21,7 @@ struct VcpuWorld {
     ArchExits& arch;
     VmControl& control;
     Log& log;
+    bool best_effort_sched = false;  ///< a place that the host refuses is a warning
 };
 
 /// The signal that brings a vCPU thread out of KVM_RUN. Its handler does nothing.
