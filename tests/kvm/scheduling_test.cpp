@@ -92,9 +92,6 @@ struct Spinning {
         : qvm{qvm_command(dir, spinning(cpu, more))} {
         qvm.wait_for("spinning\n");
     }
-    ~Spinning() { qvm.signal(SIGQUIT); }
-    Spinning(const Spinning&) = delete;
-    Spinning& operator=(const Spinning&) = delete;
 
     TempDir dir;
     Child qvm;
