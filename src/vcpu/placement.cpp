@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "vcpu/host_threads.hpp"
 #include "vcpu/refusal.hpp"
 #include "vcpu/sched_calls.hpp"
@@ -21,7 +23,7 @@ public:
         const CpuList cpus = sorted_cpus(wanted);
         const CpuList before = get_cpus(tid_);
         const int error = set_cpus(tid_, cpus);
-        if (error == 0 && get_cpus(tid_) == cpus) return;
+        if (error == ESRCH || (error == 0 && get_cpus(tid_) == cpus)) return;
         // A part of them is not what was asked for.
         if (error == 0 && best_effort_ != nullptr) (void)set_cpus(tid_, before);
         Refusal refusal = explain_cpus(cpus, host_cpus());
@@ -34,7 +36,7 @@ public:
 
     void schedule(const LinuxSchedule& wanted, const Location& where, const char* purpose) const {
         const int error = set_schedule(tid_, wanted);
-        if (error == 0 && get_schedule(tid_) == wanted) return;
+        if (error == ESRCH || (error == 0 && get_schedule(tid_) == wanted)) return;
         refuse(where, fmt::format("{} cannot have {}{}", name_, schedule_text(wanted), purpose),
                explain({wanted, error, get_cpus(tid_)}, read_host_limits(), host_cpus()));
     }

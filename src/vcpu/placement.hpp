@@ -29,6 +29,7 @@ struct ThreadPlace {
 /// Puts thread `tid` (0: the calling one), `name` in messages, into its place: first its CPUs, then its schedule, both
 /// read back. What the host refuses is a ConfigError at the word's place that names the limit and what to change. With
 /// `best_effort` it is a warning there instead, and the thread keeps what it has of the two.
+/// Nothing is said about a thread that has ended.
 void place_thread(pid_t tid, const std::string& name, const ThreadPlace& wanted, Log* best_effort = nullptr);
 
 }  // namespace qvm

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr pid_t kKthreadd = 2;
 constexpr std::size_t kMaxName = 15;  // TASK_COMM_LEN less the end
-constexpr std::array<std::string_view, 3> kWorkers{"vhost-", "kvm-nx-lpage-recovery-", "kvm-pit/"};
+constexpr std::array<std::string_view, 4> kWorkers{"vhost-", "kvm-nx-lpage-recovery-", "kvm-pit/", "iou-wrk-"};
 
 pid_t number(std::string_view text) noexcept {
     pid_t value = 0;

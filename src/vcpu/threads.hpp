@@ -24,7 +24,7 @@ struct FoundThread {
 /// pages on newer kernels) included. `proc` stands in for /proc. Empty if there is no such process.
 [[nodiscard]] std::vector<FoundThread> threads_of(pid_t process, const std::filesystem::path& proc = "/proc");
 
-/// A thread of that name is the kernel's work for a VM: "vhost-N", "kvm-nx-lpage-recovery-N", "kvm-pit/N".
+/// A thread of that name is the kernel's work for a VM: "vhost-N", "kvm-nx-lpage-recovery-N", "kvm-pit/N", "iou-wrk-N".
 [[nodiscard]] bool is_kernel_worker(const std::string& name) noexcept;
 
 /// The kernel's threads that work for `process`: those in it, and those of the kernel itself (children of kthreadd)

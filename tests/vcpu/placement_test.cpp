@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -109,6 +111,12 @@ TEST_CASE("a part of the CPUs is not enough; with best effort the thread then st
     const auto kept = placed(wanted, &log);
     CHECK(kept.refusal.empty());
     CHECK(kept.cpus == mine);
+}
+
+TEST_CASE("a thread that has ended is no error") {
+    std::atomic<pid_t> tid{0};
+    std::thread{[&] { tid = ::gettid(); }}.join();
+    CHECK_NOTHROW(place_thread(tid, "gone", {.cpus = {0}, .schedule = LinuxSchedule{SCHED_FIFO, 1}}));
 }
 
 TEST_CASE("a refused priority is an error at its word that names the limit") {

@@ -2,9 +2,9 @@
 // What is found in a /proc, mostly one of our own making.
 #include "vcpu/threads.hpp"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "support/fake_root.hpp"
@@ -72,6 +72,7 @@ TEST_CASE("a name with parentheses and blanks does not hide the parent") {
 TEST_CASE("names of kernel workers") {
     CHECK(is_kernel_worker("vhost-12"));
     CHECK(is_kernel_worker("kvm-nx-lpage-re"));
+    CHECK(is_kernel_worker("iou-wrk-12"));
     CHECK_FALSE(is_kernel_worker("vcpu/0"));
     CHECK_FALSE(is_kernel_worker("log"));
 }
