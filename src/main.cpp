@@ -42,7 +42,7 @@ What there is, each without a configuration:
   qvm --help-vdev ser8250    the options of one
   qvm set '?'                the variables of set
 
---check and --print judge the images and the place of every vdev, too. They open no host end, make no file and
+--check and --print judge the images and the place of every vdev and thread, too. They open no host end, make no file and
 print to stdout if all is well. The word dryrun goes further: it builds the VM and does not start it.
 
 Signals: SIGTERM and SIGINT press the guest's power button, a second one ends the VM at once; SIGQUIT ends it
@@ -57,7 +57,7 @@ struct Arguments {
     std::vector<std::string> words{};
     std::string host_map{};
     bool check = false;
-    std::string print{};  ///< map, config or json; empty: nothing
+    std::string print{};  ///< map, threads, config or json; empty: nothing
     bool json = false;
     bool strict = false;
     bool skip_unknown_vdevs = false;
@@ -81,10 +81,10 @@ Arguments parse_arguments(int argc, char** argv) {
     app.add_flag("--strict", arguments.strict, "Warnings are errors");
     app.add_flag("--skip-unknown-vdevs", arguments.skip_unknown_vdevs, "Leave out vdevs of types that nobody knows");
     app.add_option("--print", arguments.print,
-                   "Check, then print the guest's memory, ports and interrupt lines; the configuration in normal form; "
-                   "both for programs")
-        ->type_name("map|config|json")
-        ->check(CLI::IsMember({"map", "config", "json"}).description(""));
+                   "Check, then print the guest's memory, ports and interrupt lines; where its threads will run; the "
+                   "configuration in normal form; all for programs")
+        ->type_name("map|threads|config|json")
+        ->check(CLI::IsMember({"map", "threads", "config", "json"}).description(""));
     app.add_option("--diagnostics", format, "Form of errors and warnings on stderr; json: one array")
         ->type_name("text|json")
         ->check(CLI::IsMember({"text", "json"}).description(""));
@@ -161,16 +161,21 @@ private:
     bool printed_ = false;
 };
 
-int show_checked(const Arguments& arguments, const VmConfig& config, const GuestMap& map, const Sources& sources) {
+int show_checked(const Arguments& arguments, const VmConfig& config, const GuestMap& map, const ThreadPlan& threads,
+                 const Sources& sources) {
     const bool one_file = arguments.words.size() == 1 && arguments.words.front().starts_with('@');
     if (arguments.print == "map")
         fmt::print("{}", format_guest_map(map));
+    else if (arguments.print == "threads")
+        fmt::print("{}", format_thread_plan(threads));
     else if (arguments.print == "config")
         fmt::print("{}", print_config(config));
     else if (arguments.print == "json")
-        fmt::print(
-            "{}\n",
-            JsonObject{}.raw("config", config_to_json(config, sources)).raw("map", guest_map_to_json(map)).done());
+        fmt::print("{}\n", JsonObject{}
+                               .raw("config", config_to_json(config, sources))
+                               .raw("map", guest_map_to_json(map))
+                               .raw("threads", thread_plan_to_json(threads))
+                               .done());
     else if (one_file)
         fmt::print("{}: ok\n", arguments.words.front().substr(1));
     else
@@ -189,13 +194,14 @@ int start(const Arguments& arguments, Report& report) {
     if (!config) return kExitConfig;
     const bool only_check = arguments.check || !arguments.print.empty();
     const auto plan = plan_vm(*config, catalog, only_check ? Purpose::Check : Purpose::Run, report.diagnostics);
+    const ThreadPlan threads = plan_threads(*config, report.diagnostics);
     // With errors the rest of a check follows in any case: all of them are told in one run.
     if (only_check || report.diagnostics.has_errors()) {
         const auto map = check_vm(*config, catalog, *plan, report.diagnostics);
         report.print();
-        return map ? show_checked(arguments, *config, *map, report.sources) : kExitConfig;
+        return map ? show_checked(arguments, *config, *map, threads, report.sources) : kExitConfig;
     }
-    auto vm = build_vm(*config, catalog, *plan, report.diagnostics);
+    auto vm = build_vm(*config, catalog, *plan, threads, report.diagnostics);
     report.print();
     if (!vm) return kExitConfig;
     if (config->dryrun) {

@@ -192,9 +192,10 @@ void Parser::check_sporadic(const SchedSpec& sched, const OptionSpec& spec, cons
     // The `s` of the form may stand apart, as the synopsis has it.
     if (!stream_.at_end() && !argument.text.ends_with('s') && stream_.peek().text == "s") stream_.take();
     if (!spec.no_effect.empty()) return;  // that is said already
-    diagnostics_.warning(argument.where, fmt::format("there is no sporadic scheduling yet: this runs as round robin at "
-                                                     "the high priority, {}",
-                                                     sched.priority));
+    diagnostics_.warning(
+        argument.where,
+        fmt::format("this runs as SCHED_DEADLINE with {} ms of every {} ms: priorities and replenishments are not used",
+                    sched.sporadic->budget, sched.sporadic->period));
 }
 
 const OptionSpec* Parser::vdev_option_of_any_type(std::string_view name) const noexcept {

@@ -56,8 +56,8 @@ struct HostDev {
     bool operator==(const HostDev&) const = default;
 };
 
-/// What the sporadic form of `sched` has besides the high priority. The unit of period and budget is not fixed yet:
-/// both are as written.
+/// What the sporadic form of `sched` has besides the high priority. Period and budget are in ms, which the sources of
+/// the language leave open.
 struct Sporadic {
     std::uint32_t low = 1;                 ///< priority while the budget is spent; 1 to the high one
     std::uint64_t max_replenishments = 1;  ///< at least 1

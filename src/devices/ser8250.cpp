@@ -350,7 +350,7 @@ constexpr OptionSpec kOptions[]{
     {.name = "sched",
      .type = ArgType::Sched,
      .help = "priority of the vdev's thread",
-     .no_effect = "not yet: vdevs have no thread of their own"},
+     .no_effect = "all vdevs share one io thread: set host-io-sched"},
 };
 
 }  // namespace

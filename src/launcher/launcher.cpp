@@ -7,9 +7,11 @@
 #include <array>
 #include <utility>
 
+#include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/placed_board.hpp"
+#include "launcher/thread_places.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
 #include "vcpu/exit_stats.hpp"
@@ -29,20 +31,25 @@ std::vector<std::string> device_names(const Buses& buses) {
 /// The VM. Member order is teardown order, last member first: the vCPU threads are joined before anything else goes.
 class RunningVm final : public Vm {
 public:
-    RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, Diagnostics& diagnostics)
-        : log_{config.system, config.loggers}, loop_{"io/main"}, terminal_{latch_}, board_{config, catalog,
-                                                                                           plan,   char_host_,
-                                                                                           latch_, diagnostics} {
+    RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
+              Diagnostics& diagnostics)
+        : threads_{threads},
+          log_{config.system, config.loggers},
+          loop_{"io/main"},
+          terminal_{latch_},
+          board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
         for (const MemorySpec& memory : config.memory)
             board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
+        place_own_threads(threads_, best_effort(config));
         if (config.user) become(find_identity(*config.user));
     }
 
     EndCause run() override {
         board_.assembled.vdevs.start();
         vcpus_.release();
+        place_kernel_workers(threads_, log_);
         while (!latch_.cause()) wait();
         vcpus_.stop();
         const EndCause cause = *latch_.cause();
@@ -53,17 +60,34 @@ public:
 private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
-        const VcpuWorld world{board_.buses, *board_.machine, latch_, log_, unsupported_actions(config)};
+        const VcpuWorld world{board_.buses,
+                              *board_.machine,
+                              latch_,
+                              log_,
+                              unsupported_actions(config),
+                              best_effort(config) != nullptr};
         const auto count = static_cast<unsigned>(vcpus.size());
         stats_.emplace(anonymous_stats_file(), count, device_names(board_.buses), board_.machine->ticks_per_second());
         for (unsigned i = 0; i < count; ++i)
             vcpus_.add(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world, stats_->vcpu(i)));
     }
 
+    /// Where refusals of places go that must not end the VM; null if they must.
+    [[nodiscard]] Log* best_effort(const VmConfig& config) {
+        return settings_of(config).best_effort_sched ? &log_ : nullptr;
+    }
+
     void wait() {
         std::array<pollfd, 2> sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0}};
-        ::poll(sources.data(), sources.size(), -1);
+        if (::poll(sources.data(), sources.size(), settled_ ? -1 : kSettleMs) == 0) settle();
         while (const auto request = signals_.take()) serve(*request);
+    }
+
+    /// Some of the kernel's threads are made only when the vCPUs run, and no event tells of them.
+    void settle() {
+        settled_ = true;
+        place_kernel_workers(threads_, log_);
+        log_threads(log_, Severity::Debug);
     }
 
     void serve(Request request) {
@@ -73,9 +97,10 @@ private:
             case Request::Quit:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
-                return log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address\n{}",
-                                             vcpus_.size(), board_.buses.pio.unclaimed(), board_.buses.mmio.unclaimed(),
-                                             stats_->report()));
+                log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address\n{}",
+                                      vcpus_.size(), board_.buses.pio.unclaimed(), board_.buses.mmio.unclaimed(),
+                                      stats_->report()));
+                return log_threads(log_, Severity::Info);
             case Request::Dump:
                 return log_.warn("no dump is written: the configuration names no place for one");
         }
@@ -89,6 +114,9 @@ private:
             log_.warn("power button pressed, but the guest does not listen to it; a second signal ends the VM at once");
     }
 
+    static constexpr int kSettleMs = 1000;
+
+    const ThreadPlan& threads_;
     Signals signals_;  // first: threads inherit the blocked signals
     EndLatch latch_;
     Log log_;
@@ -99,6 +127,7 @@ private:
     std::optional<ExitStats> stats_;  ///< once the vCPUs are known; outlives them
     VcpuGroup vcpus_;
     bool button_pressed_ = false;
+    bool settled_ = false;
 };
 
 /// What can be known of the host without starting anything.
@@ -127,12 +156,17 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     return plan_board(config, unsaid);
 }
 
-std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
+ThreadPlan plan_threads(const VmConfig& config, Diagnostics& diagnostics) {
+    Diagnostics unsaid;  // a host of the other architecture has CPUs of its own
+    return make_thread_plan(config, this_host_threads(), foreign_sign(config, this_board()) ? unsaid : diagnostics);
+}
+
+std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
                              Diagnostics& diagnostics) {
     check_host(config, diagnostics);
     if (diagnostics.has_errors()) return nullptr;
     try {
-        auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
+        auto vm = std::make_unique<RunningVm>(config, catalog, plan, threads, diagnostics);
         if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {
         diagnostics.error(error);

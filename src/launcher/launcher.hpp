@@ -11,6 +11,7 @@
 #include "devices/catalog.hpp"
 #include "launcher/guest_map.hpp"
 #include "launcher/unavailable.hpp"
+#include "vcpu/thread_plan.hpp"
 #include "vmm/end_cause.hpp"
 
 namespace qvm {
@@ -26,11 +27,15 @@ public:
     [[nodiscard]] virtual EndCause run() = 0;
 };
 
+/// Where its threads will be on this host, as the calling thread has it; make_thread_plan() says what can be wrong. Of
+/// a configuration for the other board nothing is. Throws HostError.
+[[nodiscard]] ThreadPlan plan_threads(const VmConfig& config, Diagnostics& diagnostics);
+
 /// Builds the VM. If the configuration turns out to be wrong, `diagnostics` says why and nothing is returned; a host
 /// that cannot give what is needed is a HostError. `catalog` must be the one that `config` was parsed with; both and
-/// the plan must outlive the VM. On the main thread, with no other thread around.
+/// the plans must outlive the VM. On the main thread, with no other thread around.
 [[nodiscard]] std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
-                                           Diagnostics& diagnostics);
+                                           const ThreadPlan& threads, Diagnostics& diagnostics);
 
 /// Judges the images and what this version cannot do; the plan for the other two. Never null. `config` may have lost
 /// what its errors were about. It must outlive the plan.

@@ -1,23 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
+// Threads to the places that the configuration gives them.
 #pragma once
 
-#include "config/vm_config.hpp"
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "vcpu/cpu_list.hpp"
+#include "vcpu/schedule.hpp"
+#include "vmm/log.hpp"
 
 namespace qvm {
 
-/// A thread's schedule in the kernel's terms.
-struct LinuxSchedule {
-    int policy;    ///< SCHED_FIFO or SCHED_RR
-    int priority;  ///< 1 to 99
-    bool operator==(const LinuxSchedule&) const = default;
+/// What is asked for one thread, and the words that ask for it.
+struct ThreadPlace {
+    CpuList cpus{};  ///< host CPUs; empty: as inherited
+    Place cpus_where{};
+    std::optional<LinuxSchedule> schedule{};  ///< nothing: as inherited
+    Place sched_where{};
+    bool above_vcpus = false;  ///< nobody asked for the schedule: it is there so that no vCPU starves the thread
+    bool operator==(const ThreadPlace&) const = default;
 };
 
-/// f: SCHED_FIFO; r, o and, at its high priority, the sporadic form: SCHED_RR. QNX priorities above 99 become 99.
-[[nodiscard]] LinuxSchedule linux_schedule(const SchedSpec& sched) noexcept;
+/// Of a `cpu` line: `runmask` or `cluster`, and `sched`.
+[[nodiscard]] ThreadPlace place_of(const CpuSpec& cpu);
 
-/// Puts the calling thread where a `cpu` line says: `runmask` is its CPU affinity; `sched` its policy and priority
-/// as linux_schedule() has them. Without either word the thread keeps what it
-/// inherited. Both are read back. Throws ConfigError that names the word, the limit and what to change.
-void place_this_thread(const CpuSpec& cpu);
+/// Puts thread `tid` (0: the calling one), `name` in messages, into its place: first its CPUs, then its schedule, both
+/// read back. What the host refuses is a ConfigError at the word's place that names the limit and what to change. With
+/// `best_effort` it is a warning there instead, and the thread keeps what it has of the two.
+/// Nothing is said about a thread that has ended.
+void place_thread(pid_t tid, const std::string& name, const ThreadPlace& wanted, Log* best_effort = nullptr);
 
 }  // namespace qvm

@@ -86,7 +86,8 @@ void VcpuThread::wait_until_paused() const noexcept {
 void VcpuThread::main(unsigned number, const CpuSpec& cpu, std::promise<void> placed) {
     ::pthread_setname_np(::pthread_self(), fmt::format("vcpu/{}", number).c_str());
     try {
-        place_this_thread(cpu);
+        place_thread(0, fmt::format("vcpu/{}", number), place_of(cpu),
+                     world_.best_effort_sched ? &world_.log : nullptr);
     } catch (...) {
         placed.set_exception(std::current_exception());
         return;

@@ -32,6 +32,7 @@ struct VcpuWorld {
     VmControl& control;
     Log& log;
     UnsupportedActions unsupported{};
+    bool best_effort_sched = false;  ///< a place that the host refuses is a warning
 };
 
 /// The signal that brings a vCPU thread out of KVM_RUN. Its handler does nothing.

@@ -75,8 +75,8 @@ TEST_CASE("spec 2.3: the sporadic form is kept, and a warning says how it runs")
         CHECK(out.config->cpus.at(0).sched->policy == SchedSpec::Policy::Sporadic);
         CHECK(out.config->cpus.at(0).sched->sporadic == Sporadic{10, 5, 100, 30});
         CHECK(out.config->cpus.at(0).runmask == Cpus{0});
-        CHECK(out.messages() == Messages{"1:18 warning: there is no sporadic scheduling yet: this runs as round robin "
-                                         "at the high priority, 20"});
+        CHECK(out.messages() == Messages{"1:18 warning: this runs as SCHED_DEADLINE with 30 ms of every 100 ms: "
+                                         "priorities and replenishments are not used"});
     }
 }
 

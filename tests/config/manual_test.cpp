@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/qvmconf.md says what the program does: its examples are read, and no word of the language is missing in it.
+// docs/qvmconf.md says what the program does: its examples are read, and no word of the language is missing in it. The
+// example of docs/realtime.md is read, too.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iterator>
@@ -16,11 +17,13 @@ using namespace qvm::test;
 
 namespace {
 
-std::string manual() {
-    std::ifstream file{QVM_SOURCE_DIR "/docs/qvmconf.md"};
+std::string document(const std::string& name) {
+    std::ifstream file{QVM_SOURCE_DIR "/docs/" + name};
     REQUIRE(file);
     return {std::istreambuf_iterator<char>{file}, {}};
 }
+
+std::string manual() { return document("qvmconf.md"); }
 
 /// The fenced blocks of that language.
 std::vector<std::string> blocks(const std::string& text, const std::string& language) {
@@ -63,6 +66,25 @@ TEST_CASE("every example of the manual is a configuration") {
         INFO(example << out.rendered());
         CHECK(config);
     }
+}
+
+TEST_CASE("the example of docs/realtime.md leads to the threads that it shows, on a host with four CPUs") {
+    const std::string text = document("realtime.md");
+    const auto examples = blocks(text, "qvmconf");
+    const auto shown = blocks(text, "text");
+    REQUIRE(examples.size() == 1);
+    REQUIRE(shown.size() == 1);
+    Outcome out;
+    ConfigReader reader{out.sources, out.diagnostics, kHost};
+    reader.add_text("example", examples.front());
+    const Catalog catalog = make_catalog();
+    const auto config = reader.finish(catalog);
+    REQUIRE(config);
+    const CpuList cpus{0, 1, 2, 3};
+    const auto plan = make_thread_plan(*config, {{cpus, cpus}, {0, 1}, {}}, out.diagnostics);
+    INFO(out.rendered());
+    CHECK(out.diagnostics.all().empty());
+    CHECK(format_thread_plan(plan) == shown.front());
 }
 
 TEST_CASE("every word of the language is in the manual") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The questions that qvm answers without starting a VM: --check, --print, --diagnostics, --help-vdev, `?`.
+#include <sched.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -39,6 +40,16 @@ void check_bad(const std::string& more, std::string_view place, std::string_view
     CHECK(ended.out.empty());
     CHECK(ended.complains("test.qvmconf:" + std::string{place} + ": error: "));
     CHECK(ended.complains(message));
+}
+
+/// Of those that this process, and so qvm, may run on.
+std::string first_cpu() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &set)) ++cpu;
+    return std::to_string(cpu);
 }
 
 bool exists(const std::string& path) {
@@ -286,6 +297,42 @@ TEST_CASE("--print=json has the configuration with its places, and the map") {
           std::string::npos);
     CHECK(ended.out.find("{\"controller\":\"ioapic\",\"line\":8,\"owner\":\"vdev mc146818 'clock'\"}") !=
           std::string::npos);
+    CHECK(ended.out.find("\"threads\":[{\"name\":\"main\",\"cpus\":[") != std::string::npos);
+}
+
+TEST_CASE("--print=threads shows where the threads will run, and needs no right to put them there") {
+    const TempDir dir;
+    const std::string cpu = first_cpu();
+    const auto ended = run_with(dir, sound("cpu sched 300\n"), {"--print=threads"});
+    CHECK(ended.ending == kConfigError);
+    const auto table = run_with(dir,
+                                sound("cpu sched 250f runmask " + cpu + "\ncpu sched 98\nset host-main-runmask " + cpu +
+                                      " set host-main-sched 20,10,5,100,30 set host-io-sched 20,10,5,100,30\n"),
+                                {"--print=threads"});
+    CAPTURE(table.err, table.out);
+    CHECK(table.ending == kGood);
+    CHECK(table.out.starts_with("threads\n  main     CPU " + cpu));
+    CHECK(table.out.find("SCHED_DEADLINE 30 ms of 100 ms\n  vcpu/0 ") != std::string::npos);
+    CHECK(table.out.find("SCHED_FIFO 99\n  vcpu/2 ") != std::string::npos);
+    CHECK(table.out.ends_with("SCHED_RR 98\n"));
+}
+
+TEST_CASE("--check refuses a plan in which vCPUs would starve main, and CPUs that are not there") {
+    const std::string cpu = first_cpu();
+    check_bad("set host-main-runmask " + cpu + "\ncpu sched 99f runmask " + cpu + "\n", "8:11",
+              "would starve the main thread, SCHED_FIFO 99 on CPU " + cpu);
+    check_bad("cpu runmask " + cpu + ",1000\n", "7:13", "host CPU 1000 is not online");
+}
+
+TEST_CASE("a file for the other board is not judged by the CPUs of this host") {
+    const TempDir dir;
+    const auto image = dir.write("image", "any bytes");
+    const auto ended = run_with(
+        dir,
+        "ram 0x80000000,64M\nload 0x80080000," + image + "\nvdev pl011 loc 0x1c090000 intr gic:37\ncpu runmask 1000\n",
+        {"--check"});
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kGood);
 }
 
 TEST_CASE("--print of something else is refused") {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the host gives to threads before anybody asks for a place.
+#pragma once
+
+#include "vcpu/refusal.hpp"
+#include "vcpu/schedule.hpp"
+
+namespace qvm {
+
+struct HostThreads {
+    HostCpus cpus;
+    CpuList inherited;       ///< CPUs of a thread without a place
+    LinuxSchedule schedule;  ///< of a thread without a place
+};
+
+/// Throws HostError if no thread can be made: what a process may use is known only to those who try.
+[[nodiscard]] HostCpus host_cpus();
+/// Inherited is what the calling thread has.
+[[nodiscard]] HostThreads this_host_threads();
+
+}  // namespace qvm
