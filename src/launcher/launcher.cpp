@@ -9,6 +9,7 @@
 
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
+#include "launcher/life.hpp"
 #include "launcher/placed_board.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
@@ -21,23 +22,33 @@ namespace {
 class RunningVm final : public Vm {
 public:
     RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, Diagnostics& diagnostics)
-        : log_{config.system, config.loggers}, loop_{"io/main"}, terminal_{latch_}, board_{config, catalog,
-                                                                                           plan,   char_host_,
-                                                                                           latch_, diagnostics} {
+        : config_{config},
+          log_{config.system, config.loggers},
+          life_{config, log_, notify_},
+          loop_{"io/main"},
+          terminal_{latch_},
+          board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
         for (const MemorySpec& memory : config.memory)
             board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
-        if (config.user) become(find_identity(*config.user));
+        if (config.user) {
+            const Identity user = find_identity(*config.user);
+            life_.give_to(user);
+            become(user);
+        }
     }
 
     EndCause run() override {
         board_.assembled.vdevs.start();
+        show_environment();
         for (auto& vcpu : vcpus_) vcpu->release();
+        life_.running();
         while (!latch_.cause()) wait();
+        life_.stopping(*latch_.cause());
         vcpus_.clear();
         const EndCause cause = *latch_.cause();
-        if (!worth_an_alarm(cause)) log_.info(describe(cause));
+        if (!facts_of(cause).alarm) log_.info(facts_of(cause).text);
         return cause;
     }
 
@@ -49,9 +60,21 @@ private:
             vcpus_.push_back(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world));
     }
 
+    void show_environment() {
+        const std::string map = guest_map_to_json(make_guest_map(config_, board_.buses, board_.irqs));
+        life_.built({.version = QVM_VERSION, .map = map, .pseudo_terminals = pseudo_terminals()});
+    }
+
+    [[nodiscard]] std::vector<PseudoTerminalFacts> pseudo_terminals() const {
+        std::vector<PseudoTerminalFacts> all;
+        for (const auto& [vdev, path] : pseudo_terminals_) all.push_back({vdev, path});
+        return all;
+    }
+
     void wait() {
         std::array<pollfd, 2> sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0}};
-        ::poll(sources.data(), sources.size(), -1);
+        ::poll(sources.data(), sources.size(), life_.poll_timeout());
+        life_.tick([] { return true; });
         while (const auto request = signals_.take()) serve(*request);
     }
 
@@ -72,18 +95,23 @@ private:
 
     void press_power_button() {
         if (std::exchange(button_pressed_, true)) return latch_.end(EndCause::Forced);
+        life_.note("power button pressed");
         if (board_.machine->press_power_button())
             log_.info("power button pressed; a second signal ends the VM at once");
         else
             log_.warn("power button pressed, but the guest does not listen to it; a second signal ends the VM at once");
     }
 
-    Signals signals_;  // first: threads inherit the blocked signals
+    const VmConfig& config_;
+    Signals signals_;                                 // before any thread: they inherit the blocked signals
+    NotifySettings notify_ = take_notify_settings();  // before any thread, too
     EndLatch latch_;
     Log log_;
+    Life life_;
     EventLoop loop_;
     Terminal terminal_;
-    CharHost char_host_{loop_, log_, &terminal_};
+    std::vector<NewPseudoTerminal> pseudo_terminals_;
+    CharHost char_host_{loop_, log_, &terminal_, nullptr, &pseudo_terminals_};
     PlacedBoard board_;
     std::vector<std::unique_ptr<VcpuThread>> vcpus_;
     bool button_pressed_ = false;
@@ -139,54 +167,6 @@ std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog,
     const PlacedBoard board{config, catalog, plan, char_host, nobody, diagnostics};
     if (diagnostics.has_errors()) return std::nullopt;
     return make_guest_map(config, board.buses, board.irqs);
-}
-
-int exit_code(EndCause cause) noexcept {
-    switch (cause) {
-        case EndCause::PowerOff:
-        case EndCause::Reset:
-        case EndCause::TripleFault:
-            return 0;
-        case EndCause::Forced:
-            return 3;
-        case EndCause::Watchdog:
-            return 4;
-        case EndCause::UnsupportedAbort:
-            return 5;
-        case EndCause::VdevError:
-            return 6;
-        case EndCause::Unexpected:
-            return 7;
-        case EndCause::HostError:
-            return 96;
-    }
-    return 7;
-}
-
-bool worth_an_alarm(EndCause cause) noexcept { return cause == EndCause::TripleFault || exit_code(cause) != 0; }
-
-std::string_view describe(EndCause cause) noexcept {
-    switch (cause) {
-        case EndCause::PowerOff:
-            return "the guest powered off";
-        case EndCause::Reset:
-            return "the guest asked for a reset";
-        case EndCause::TripleFault:
-            return "the guest ended in a triple fault";
-        case EndCause::Forced:
-            return "ended at once, as asked";
-        case EndCause::Watchdog:
-            return "a watchdog ended the VM";
-        case EndCause::UnsupportedAbort:
-            return "the guest did what the configuration forbids";
-        case EndCause::VdevError:
-            return "a vdev failed";
-        case EndCause::Unexpected:
-            return "a vCPU could not go on";
-        case EndCause::HostError:
-            return "the host failed";
-    }
-    return "unknown";
 }
 
 }  // namespace qvm
