@@ -5,11 +5,13 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <future>
 #include <thread>
 
 #include "config/json_check.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace qvm;
 using namespace std::chrono_literals;
@@ -61,6 +63,18 @@ TEST_CASE("the environment is JSON") {
           std::string::npos);
     CHECK(text.find(R"("plan":null,"map":{"memory":[]},"pseudo_terminals":[{"vdev":"ser8250","path":"/dev/pts/3"}])") !=
           std::string::npos);
+}
+
+TEST_CASE("the manual has every cause of an end with its exit code, and every phase") {
+    const std::string manual = test::read_file(QVM_SOURCE_DIR "/docs/supervision.md");
+    for (int i = 0; i <= static_cast<int>(EndCause::HostError); ++i) {
+        const EndFacts& facts = facts_of(static_cast<EndCause>(i));
+        const std::string row = "| `" + std::string{facts.name} + "` | " + std::to_string(facts.exit_code) + " |";
+        CAPTURE(row);
+        CHECK(manual.find(row) != std::string::npos);
+    }
+    for (const Phase phase : {Phase::Building, Phase::Running, Phase::Stopping, Phase::Ended})
+        CHECK(manual.find("| `" + std::string{phase_name(phase)} + "` |") != std::string::npos);
 }
 
 TEST_CASE("the status is JSON and names the cause of the end once there is one") {
