@@ -80,7 +80,7 @@ void ServiceManager::send(std::string_view message) const noexcept {
 
 WatchdogSchedule::WatchdogSchedule(std::optional<std::chrono::microseconds> limit, const Clock& clock) noexcept
     : clock_{clock}, next_{clock.monotonic()} {
-    if (limit) period_ = *limit / 2;
+    if (limit) period_ = std::chrono::nanoseconds{*limit} / 2;
 }
 
 int WatchdogSchedule::poll_timeout() const noexcept {
