@@ -208,10 +208,10 @@ int start(const Arguments& arguments, Report& report) {
         fmt::print("Exiting: dryrun completed\n");
         return 0;
     }
-    const EndCause cause = vm->run();
+    const EndFacts& end = facts_of(vm->run());
     vm.reset();  // the terminal is back and the log written out before the last word
-    if (worth_an_alarm(cause)) fmt::print(stderr, "qvm: {}\n", describe(cause));
-    return exit_code(cause);
+    if (end.alarm) fmt::print(stderr, "qvm: {}\n", end.text);
+    return end.exit_code;
 }
 
 int run(const Arguments& arguments) {

@@ -10,6 +10,7 @@
 #include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
+#include "launcher/life.hpp"
 #include "launcher/placed_board.hpp"
 #include "launcher/thread_places.hpp"
 #include "ops/signals.hpp"
@@ -33,8 +34,10 @@ class RunningVm final : public Vm {
 public:
     RunningVm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
               Diagnostics& diagnostics)
-        : threads_{threads},
+        : config_{config},
+          threads_{threads},
           log_{config.system, config.loggers},
+          life_{config, log_, notify_},
           loop_{"io/main"},
           terminal_{latch_},
           board_{config, catalog, plan, char_host_, latch_, diagnostics} {
@@ -43,17 +46,24 @@ public:
             board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
         place_own_threads(threads_, best_effort(config));
-        if (config.user) become(find_identity(*config.user));
+        if (config.user) {
+            const Identity user = find_identity(*config.user);
+            life_.give_to(user);
+            become(user);
+        }
     }
 
     EndCause run() override {
         board_.assembled.vdevs.start();
+        show_environment();
         vcpus_.release();
         place_kernel_workers(threads_, log_);
+        life_.running();
         while (!latch_.cause()) wait();
+        life_.stopping(*latch_.cause());
         vcpus_.stop();
         const EndCause cause = *latch_.cause();
-        if (!worth_an_alarm(cause)) log_.info(describe(cause));
+        if (!facts_of(cause).alarm) log_.info(facts_of(cause).text);
         return cause;
     }
 
@@ -77,9 +87,23 @@ private:
         return settings_of(config).best_effort_sched ? &log_ : nullptr;
     }
 
+    void show_environment() {
+        const std::string map = guest_map_to_json(make_guest_map(config_, board_.buses, board_.irqs));
+        life_.built({.version = QVM_VERSION, .map = map, .pseudo_terminals = pseudo_terminals()});
+    }
+
+    [[nodiscard]] std::vector<PseudoTerminalFacts> pseudo_terminals() const {
+        std::vector<PseudoTerminalFacts> all;
+        for (const auto& [vdev, path] : pseudo_terminals_) all.push_back({vdev, path});
+        return all;
+    }
+
     void wait() {
         std::array<pollfd, 2> sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0}};
-        if (::poll(sources.data(), sources.size(), settled_ ? -1 : kSettleMs) == 0) settle();
+        const int timeout = life_.poll_timeout();
+        const bool earlier = !settled_ && (timeout < 0 || timeout > kSettleMs);
+        if (::poll(sources.data(), sources.size(), earlier ? kSettleMs : timeout) == 0 && !settled_) settle();
+        life_.tick([this] { return !vcpus_.is_stuck(); });
         while (const auto request = signals_.take()) serve(*request);
     }
 
@@ -108,6 +132,7 @@ private:
 
     void press_power_button() {
         if (std::exchange(button_pressed_, true)) return latch_.end(EndCause::Forced);
+        life_.note("power button pressed");
         if (board_.machine->press_power_button())
             log_.info("power button pressed; a second signal ends the VM at once");
         else
@@ -116,13 +141,17 @@ private:
 
     static constexpr int kSettleMs = 1000;
 
+    const VmConfig& config_;
     const ThreadPlan& threads_;
-    Signals signals_;  // first: threads inherit the blocked signals
+    Signals signals_;                                 // before any thread: they inherit the blocked signals
+    NotifySettings notify_ = take_notify_settings();  // before any thread, too
     EndLatch latch_;
     Log log_;
+    Life life_;
     EventLoop loop_;
     Terminal terminal_;
-    CharHost char_host_{loop_, log_, &terminal_};
+    std::vector<NewPseudoTerminal> pseudo_terminals_;
+    CharHost char_host_{loop_, log_, &terminal_, nullptr, &pseudo_terminals_};
     PlacedBoard board_;
     std::optional<ExitStats> stats_;  ///< once the vCPUs are known; outlives them
     VcpuGroup vcpus_;
@@ -185,54 +214,6 @@ std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog,
     const PlacedBoard board{config, catalog, plan, char_host, nobody, diagnostics};
     if (diagnostics.has_errors()) return std::nullopt;
     return make_guest_map(config, board.buses, board.irqs);
-}
-
-int exit_code(EndCause cause) noexcept {
-    switch (cause) {
-        case EndCause::PowerOff:
-        case EndCause::Reset:
-        case EndCause::TripleFault:
-            return 0;
-        case EndCause::Forced:
-            return 3;
-        case EndCause::Watchdog:
-            return 4;
-        case EndCause::UnsupportedAbort:
-            return 5;
-        case EndCause::VdevError:
-            return 6;
-        case EndCause::Unexpected:
-            return 7;
-        case EndCause::HostError:
-            return 96;
-    }
-    return 7;
-}
-
-bool worth_an_alarm(EndCause cause) noexcept { return cause == EndCause::TripleFault || exit_code(cause) != 0; }
-
-std::string_view describe(EndCause cause) noexcept {
-    switch (cause) {
-        case EndCause::PowerOff:
-            return "the guest powered off";
-        case EndCause::Reset:
-            return "the guest asked for a reset";
-        case EndCause::TripleFault:
-            return "the guest ended in a triple fault";
-        case EndCause::Forced:
-            return "ended at once, as asked";
-        case EndCause::Watchdog:
-            return "a watchdog ended the VM";
-        case EndCause::UnsupportedAbort:
-            return "the guest did what the configuration forbids";
-        case EndCause::VdevError:
-            return "a vdev failed";
-        case EndCause::Unexpected:
-            return "a vCPU could not go on";
-        case EndCause::HostError:
-            return "the host failed";
-    }
-    return "unknown";
 }
 
 }  // namespace qvm

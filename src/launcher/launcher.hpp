@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <optional>
-#include <string_view>
 
 #include "arch/machine.hpp"
 #include "config/vm_config.hpp"
@@ -46,13 +45,6 @@ public:
 /// `diagnostics` got an error.
 [[nodiscard]] std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan,
                                                Diagnostics& diagnostics);
-
-/// The process's exit code for it (qvmconf specification 5.3).
-[[nodiscard]] int exit_code(EndCause cause) noexcept;
-/// Whether stderr hears of it, wherever the log goes: every end but the guest's own power-off and reset.
-[[nodiscard]] bool worth_an_alarm(EndCause cause) noexcept;
-/// The cause in words.
-[[nodiscard]] std::string_view describe(EndCause cause) noexcept;
 
 inline constexpr int kExitHost = 64;    ///< the host cannot give what the VM needs; nothing was started
 inline constexpr int kExitConfig = 65;  ///< the configuration is wrong; nothing was started

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <string_view>
 
 namespace qvm {
 
-/// Why a VM ended. main() turns it into the exit code.
+/// Why a VM ended.
 enum class EndCause {
     PowerOff,          ///< the guest switched itself off
     Reset,             ///< the guest asked for a reset; a supervisor starts the next qvm
@@ -17,6 +18,16 @@ enum class EndCause {
     Unexpected,        ///< the kernel cannot go on with a vCPU
     HostError,         ///< the host failed after the guest had started
 };
+
+/// What the world is told of a cause.
+struct EndFacts {
+    EndCause cause;
+    std::string_view name;  ///< for programs: `exit_cause` of the status
+    std::string_view text;  ///< for people
+    int exit_code;          ///< of the process (qvmconf specification 5.3)
+    bool alarm;             ///< stderr hears of it, wherever the log goes
+};
+[[nodiscard]] const EndFacts& facts_of(EndCause cause) noexcept;
 
 /// How anything inside the VM asks for its end. The first cause wins. May be called from any thread.
 class VmControl {

@@ -19,10 +19,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <ostream>
 #include <stdexcept>
 #include <utility>
@@ -154,36 +150,6 @@ bool read_some(UniqueFd& fd, std::string& into) {
 }
 
 }  // namespace
-
-TempDir::TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "qvm-test-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw HostError{errno_text("mkdtemp", errno)};
-    path_ = pattern;
-    std::filesystem::permissions(path_, std::filesystem::perms{0755});
-}
-
-TempDir::~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TempDir::write(std::string_view name, std::string_view content) const {
-    const auto at = path(name);
-    std::ofstream{at, std::ios::binary}.write(content.data(), static_cast<std::streamsize>(content.size()));
-    return at;
-}
-
-std::string TempDir::sparse(std::string_view name, off_t size) const {
-    auto at = write(name, "");
-    check("truncate", ::truncate(at.c_str(), size));
-    return at;
-}
-
-std::string read_file(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    if (!file) throw std::runtime_error{"cannot read " + path};
-    return {std::istreambuf_iterator<char>{file}, {}};
-}
 
 std::optional<std::string> why_no_private_dev() {
     if (::geteuid() != 0) return "only root can give a child another /dev";

@@ -13,29 +13,10 @@
 #include <string_view>
 #include <vector>
 
+#include "support/temp_dir.hpp"
 #include "vmm/unique_fd.hpp"
 
 namespace qvm::test {
-
-/// A directory that goes away with its contents. Everyone may read it: some children are nobody.
-class TempDir {
-public:
-    TempDir();
-    ~TempDir();
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-
-    [[nodiscard]] std::string path(std::string_view name) const { return path_ + "/" + std::string{name}; }
-    /// Returns the file's path.
-    std::string write(std::string_view name, std::string_view content) const;
-    /// A file of that size without content.
-    [[nodiscard]] std::string sparse(std::string_view name, off_t size) const;
-
-private:
-    std::string path_;
-};
-
-[[nodiscard]] std::string read_file(const std::string& path);
 
 /// What a child sees at /dev/kvm.
 enum class KvmNode {

@@ -10,18 +10,6 @@
 
 using namespace qvm;
 
-TEST_CASE("exit codes are those of the qvmconf specification, section 5.3") {
-    CHECK(exit_code(EndCause::PowerOff) == 0);
-    CHECK(exit_code(EndCause::Reset) == 0);
-    CHECK(exit_code(EndCause::TripleFault) == 0);
-    CHECK(exit_code(EndCause::Forced) == 3);
-    CHECK(exit_code(EndCause::Watchdog) == 4);
-    CHECK(exit_code(EndCause::UnsupportedAbort) == 5);
-    CHECK(exit_code(EndCause::VdevError) == 6);
-    CHECK(exit_code(EndCause::Unexpected) == 7);
-    CHECK(exit_code(EndCause::HostError) == 96);
-}
-
 TEST_CASE("the first cause of an end wins, and the latch becomes readable once") {
     EndLatch latch;
     pollfd readable{latch.fd(), POLLIN, 0};

@@ -136,6 +136,8 @@ private:
     void open_pseudo_terminal() {
         parts_.pseudo_terminal = std::make_unique<PseudoTerminal>();
         host_.log.info(fmt::format("{}: the other end is {}", label_of_vdev(), parts_.pseudo_terminal->path()));
+        if (host_.pseudo_terminals != nullptr)
+            host_.pseudo_terminals->push_back({label_of_vdev(), parts_.pseudo_terminal->path()});
         use(std::make_shared<HostStream>(parts_.pseudo_terminal->take_master()), true);
     }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "config/vm_config.hpp"
 #include "devices/host/char_port.hpp"
@@ -18,6 +20,12 @@ struct HostEndCheck {
     bool stdin_taken = false;
 };
 
+/// Where the other end of a `/dev/ptmx` came to be.
+struct NewPseudoTerminal {
+    std::string vdev;  ///< its type, and its name if it has one
+    std::string path;
+};
+
 /// What host ends stand on. All of it must outlive the ports.
 struct CharHost {
     EventLoop& loop;
@@ -25,6 +33,7 @@ struct CharHost {
     Terminal* terminal = nullptr;  ///< who owns stdin; null: stdin is read as it is
     HostEndCheck* check =
         nullptr;  ///< if there is one, all ports swallow everything, and no host end is opened or made
+    std::vector<NewPseudoTerminal>* pseudo_terminals = nullptr;  ///< gets those that are made; null: nobody asks
 };
 
 /// Opens what the `hostdev` options of `spec` name; without any, a port that swallows everything. Throws ConfigError

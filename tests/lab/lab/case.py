@@ -96,6 +96,14 @@ class Lab:
         """Puts a file into the case's directory."""
         (self.directory / name).symlink_to(source)
 
+    @property
+    def qvm(self) -> Path:
+        return self._qvm
+
+    def read(self, path: str) -> str:
+        """A file of the L1. FileNotFoundError if there is none."""
+        return self._l1.read(path)
+
     def run_qvm(self, *arguments: str, tty: bool = False) -> Vm:
         return self.run(str(self._qvm), *arguments, tty=tty)
 
