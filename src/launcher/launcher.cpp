@@ -9,6 +9,7 @@
 
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
+#include "launcher/memory_setup.hpp"
 #include "launcher/placed_board.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
@@ -25,9 +26,9 @@ public:
                                                                                            plan,   char_host_,
                                                                                            latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
-        for (const MemorySpec& memory : config.memory)
-            board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
+        make_memory(config, board_.memory, log_);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
+        lock_rest(config, board_.memory, log_);
         if (config.user) become(find_identity(*config.user));
     }
 
@@ -91,6 +92,7 @@ private:
 
 /// What can be known of the host without starting anything.
 void check_host(const VmConfig& config, Diagnostics& diagnostics) {
+    check_memory(config, diagnostics);
     if (!config.user) return;
     try {
         (void)find_identity(*config.user);
@@ -120,6 +122,7 @@ std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, Boa
     check_host(config, diagnostics);
     if (diagnostics.has_errors()) return nullptr;
     try {
+        prepare_process(config);
         auto vm = std::make_unique<RunningVm>(config, catalog, plan, diagnostics);
         if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {

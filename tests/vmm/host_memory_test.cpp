@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/host_memory.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/temp_tree.hpp"
+#include "vmm/units.hpp"
+
+using namespace qvm;
+
+namespace {
+
+constexpr std::uint64_t kPage = 2 * kMiB;
+
+void write_pool(const test::TempTree& tree, const std::string& where, int total, int free) {
+    tree.write(where + "/hugepages-2048kB/nr_hugepages", std::to_string(total) + "\n");
+    tree.write(where + "/hugepages-2048kB/free_hugepages", std::to_string(free) + "\n");
+}
+
+/// A host of two nodes with 24 pages, 20 of them free and 5 of these promised.
+struct TwoNodes {
+    TwoNodes() {
+        write_pool(tree, "sys/kernel/mm/hugepages", 24, 20);
+        tree.write("sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", "5\n");
+        write_pool(tree, "sys/devices/system/node/node1/hugepages", 8, 7);
+        write_pool(tree, "sys/devices/system/node/node0/hugepages", 16, 13);
+        tree.write("sys/devices/system/node/possible", "0-1\n");
+        tree.write("proc/self/status", "Name:\tx\nVmLck:\t     64 kB\nMems_allowed:\t3\nMems_allowed_list:\t0-1\n");
+    }
+    test::TempTree tree;
+};
+
+}  // namespace
+
+TEST_CASE("huge pages are counted as the kernel shows them, per node") {
+    const TwoNodes host;
+    const auto pool = huge_page_pool(host.tree.path(), kPage);
+    REQUIRE(pool);
+    CHECK(pool->total == 24);
+    CHECK(pool->available() == 15);
+    REQUIRE(pool->nodes.size() == 2);
+    CHECK(pool->nodes[0].number == 0);
+    CHECK(pool->nodes[0].free == 13);
+    CHECK(pool->nodes[1].total == 8);
+    CHECK(pool->allowed_nodes == "0-1");
+    CHECK_FALSE(huge_page_pool(host.tree.path(), kGiB));
+}
+
+TEST_CASE("pages that the kernel adds on demand are available") {
+    const TwoNodes host;
+    host.tree.write("sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages", "10\n");
+    host.tree.write("sys/kernel/mm/hugepages/hugepages-2048kB/surplus_hugepages", "4\n");
+    CHECK(huge_page_pool(host.tree.path(), kPage)->available() == 21);
+}
+
+TEST_CASE("too few huge pages: size, nodes, wanted, available and the way out") {
+    const TwoNodes host;
+    CHECK(
+        too_few_huge_pages(huge_page_pool(host.tree.path(), kPage), kPage, 64 * kMiB) ==
+        "host-hugepages: guest memory wants 32 huge pages of 2.0 MiB, available are 15 (20 free, 5 of them reserved, 0 "
+        "on demand)\n"
+        "  node 0: 13 free of 16, node 1: 7 free of 8\n"
+        "  this process may have memory of node 0-1\n"
+        "  make more: echo 41 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or at boot by hugepagesz=2M "
+        "hugepages=NUMBER");
+    CHECK(too_few_huge_pages(std::nullopt, kGiB, 4 * kGiB) ==
+          "host-hugepages: guest memory wants 4 huge pages of 1.0 GiB; this host does not know pages of that size");
+}
+
+TEST_CASE("fields of /proc") {
+    const TwoNodes host;
+    const auto status = host.tree.path() / "proc/self/status";
+    CHECK(proc_field(status, "Mems_allowed") == "3");
+    CHECK(proc_size(status, "VmLck") == 64 * kKiB);
+    CHECK_FALSE(proc_size(status, "Name"));
+    CHECK_FALSE(proc_field(status, "Mems"));
+    CHECK_FALSE(proc_field(host.tree.path() / "nothing", "Name"));
+}
