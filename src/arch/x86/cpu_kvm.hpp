@@ -6,12 +6,17 @@
 
 #include "arch/x86/cpuid.hpp"
 #include "arch/x86/entry_state.hpp"
+#include "vcpu/core_note.hpp"
 #include "vcpu/vcpu_kvm.hpp"
 
 namespace qvm::x86 {
 
 /// KVM_GET_SUPPORTED_CPUID. Throws HostError.
 [[nodiscard]] std::vector<CpuidEntry> supported_cpuid(const Kvm& kvm);
+
+/// Its registers for a dump: NT_PRSTATUS and QEMU's note. While it runs guest code the kernel lets the caller wait.
+/// Empty if the kernel does not tell them.
+[[nodiscard]] std::vector<CoreNote> core_notes(const KvmVcpuFd& fd, unsigned number);
 
 /// An x86 vCPU in its reset state. Throws HostError. `memory` must outlive it.
 class X86Vcpu final : public KvmVcpu {
