@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <sstream>
 
 #include "vmm/units.hpp"
 
@@ -106,6 +107,22 @@ std::optional<std::uint64_t> proc_size(const fs::path& file, std::string_view ke
     const auto value = text ? number_in(*text) : std::nullopt;
     if (!value) return std::nullopt;
     return *value * kKiB;
+}
+
+std::optional<PageFaults> page_faults(const fs::path& root, int thread) {
+    constexpr int kBetween = 7;  // between the name, field 2, and minflt, field 10 of proc(5)
+    std::string line;
+    std::getline(std::ifstream{root / fmt::format("proc/self/task/{}/stat", thread)}, line);
+    // The name in parentheses may have blanks and parentheses of its own.
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return std::nullopt;
+    std::istringstream fields{line.substr(name_end + 1)};
+    std::string skipped;
+    PageFaults faults;
+    for (int i = 0; i < kBetween; ++i) fields >> skipped;
+    fields >> faults.minor >> skipped >> faults.major;
+    if (!fields) return std::nullopt;
+    return faults;
 }
 
 std::string size_text(std::uint64_t bytes) {

@@ -41,6 +41,14 @@ struct HugePagePool {
 /// The same where it is a number of kB; in bytes.
 [[nodiscard]] std::optional<std::uint64_t> proc_size(const std::filesystem::path& file, std::string_view key);
 
+/// Page faults that a thread of this process has taken since its start, those of KVM on its behalf included.
+struct PageFaults {
+    std::uint64_t minor = 0;
+    std::uint64_t major = 0;  ///< those that had to wait for a disk
+};
+/// Nothing if there is no such thread. From any thread.
+[[nodiscard]] std::optional<PageFaults> page_faults(const std::filesystem::path& root, int thread);
+
 /// "64.0 MiB", for people.
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 

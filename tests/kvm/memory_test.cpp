@@ -2,7 +2,9 @@
 // No-fault start: memory that is there, locked or made of huge pages before the guest's first instruction.
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "kvm/guest.hpp"
 
@@ -33,6 +35,24 @@ unsigned long resident_ram(const Child& qvm) {
     const std::string maps = proc(qvm, "smaps");
     const std::size_t at = maps.find("memfd:qvm-ram");
     return at == std::string::npos ? 0 : number_behind(maps, "\nRss:", at);
+}
+
+/// Page faults of the first vCPU's thread so far: field 10 of proc(5).
+unsigned long vcpu_faults(const Child& qvm) {
+    for (const auto& task : std::filesystem::directory_iterator{"/proc/" + std::to_string(qvm.pid()) + "/task"}) {
+        const std::string stat = read_file(task.path().string() + "/stat");
+        const std::size_t name = stat.find("(vcpu/0)");
+        if (name == std::string::npos) continue;
+        std::istringstream fields{stat.substr(name)};
+        std::string field;
+        for (int i = 2; i <= 10; ++i) fields >> field;
+        return std::stoul(field);
+    }
+    return 0;
+}
+
+std::string touching(const std::string& more) {
+    return config_text({.kernel = guest_file("touch_ram.elf"), .more = more});
 }
 
 void end(Child& qvm) {
@@ -104,6 +124,20 @@ TEST_CASE("host-lock-memory: all of the process is locked before the guest's fir
     const unsigned long locked = number_behind(proc(qvm, "status"), "VmLck:");
     CHECK(locked >= kRam);
     CHECK(locked < kRam + 40'000);  // small stacks, one arena
+    end(qvm);
+}
+
+TEST_CASE("a guest that touches all of its memory causes no page faults once it is there") {
+    const std::string more = GENERATE("", "set host-prefault on\n", "set host-lock-memory on\n");
+    const TempDir dir;
+    Child qvm{qvm_command(dir, touching(more))};
+    qvm.wait_for("touched\n");
+    const unsigned long faults = vcpu_faults(qvm);
+    CAPTURE(more, faults);
+    if (more.empty())
+        CHECK(faults > 1000);  // else the test does not see them
+    else
+        CHECK(faults < 100);  // those of the thread's own start
     end(qvm);
 }
 

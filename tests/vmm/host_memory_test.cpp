@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/host_memory.hpp"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "support/temp_tree.hpp"
@@ -75,4 +77,15 @@ TEST_CASE("fields of /proc") {
     CHECK_FALSE(proc_size(status, "Name"));
     CHECK_FALSE(proc_field(status, "Mems"));
     CHECK_FALSE(proc_field(host.tree.path() / "nothing", "Name"));
+}
+
+TEST_CASE("page faults of a thread, whatever its name is") {
+    const test::TempTree tree;
+    tree.write("proc/self/task/42/stat", "42 (a) b (c) S 1 2 3 0 -1 4194560 123 9 7 9 5 5 0 0 20 0 1 0\n");
+    const auto faults = page_faults(tree.path(), 42);
+    REQUIRE(faults);
+    CHECK(faults->minor == 123);
+    CHECK(faults->major == 7);
+    CHECK_FALSE(page_faults(tree.path(), 43));
+    CHECK(page_faults("/", ::gettid())->minor > 0);
 }
