@@ -21,11 +21,10 @@ std::tm local_time(std::time_t now) noexcept {
     return local;
 }
 
-std::string dump(const DumpSpec& to, std::string_view system, std::time_t now, const CoreImage& image,
-                 const std::function<void()>& memory_done, const DumpPatience& patience) {
+std::string dump(const DumpJob& job, const std::function<void()>& memory_done, const DumpPatience& patience) {
     const WriteSignalsHeld held;
-    if (to.command) return dump_to_command(to.target, image, memory_done, patience);
-    return dump_to_directory(to.target, dump_names(system, local_time(now)), image, memory_done);
+    if (job.to.command) return dump_to_command(job.to.target, job.image, memory_done, patience);
+    return dump_to_directory(job.to.target, dump_names(job.system, local_time(job.now)), job.image, memory_done);
 }
 
 }  // namespace
@@ -40,18 +39,17 @@ std::vector<std::string> dump_names(std::string_view system, const std::tm& loca
     return names;
 }
 
-DumpOutcome write_dump(const DumpSpec& to, std::string_view system, std::time_t now, const CoreImage& image,
-                       const std::function<void()>& memory_done, const DumpPatience& patience) noexcept {
+DumpOutcome write_dump(const DumpJob& job, const DumpPatience& patience) noexcept {
     bool done = false;
     const std::function<void()> once = [&] {
-        if (!std::exchange(done, true)) memory_done();
+        if (!std::exchange(done, true)) job.memory_done();
     };
     DumpOutcome outcome;
     try {
-        outcome = {true, "the guest's dump is in " + dump(to, system, now, image, once, patience)};
+        outcome = {true, "the guest's dump is in " + dump(job, once, patience)};
     } catch (const std::exception& error) {
-        outcome = {false,
-                   fmt::format("no dump is written to {}{}: {}", to.command ? "|" : "", to.target, error.what())};
+        outcome = {false, fmt::format("no dump is written to {}{}: {}", job.to.command ? "|" : "", job.to.target,
+                                      error.what())};
     }
     once();
     return outcome;

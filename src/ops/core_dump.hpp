@@ -29,11 +29,18 @@ struct DumpPatience {
 /// The ten names that a dump of this second may have, the first one first. `system` may be empty.
 [[nodiscard]] std::vector<std::string> dump_names(std::string_view system, const std::tm& local);
 
-/// Calls `memory_done` once, in any case, as soon as guest memory is no longer read; what follows (the file reaching
-/// the disk, the command's end) takes its time and no vCPU needs to wait for it.
-[[nodiscard]] DumpOutcome write_dump(const DumpSpec& to, std::string_view system, std::time_t now,
-                                     const CoreImage& image, const std::function<void()>& memory_done,
-                                     const DumpPatience& patience = {}) noexcept;
+/// One dump. What it refers to must outlive it.
+struct DumpJob {
+    const DumpSpec& to;
+    std::string_view system;  ///< may be empty
+    std::time_t now;          ///< for the name
+    const CoreImage& image;
+    /// Called once, in any case, as soon as guest memory is no longer read: what follows (the file reaching the disk,
+    /// the command's end) takes its time and no vCPU needs to wait for it.
+    std::function<void()> memory_done;
+};
+
+[[nodiscard]] DumpOutcome write_dump(const DumpJob& job, const DumpPatience& patience = {}) noexcept;
 
 /// The note QvmNote::About. `cause`: who asked, such as "SIGUSR2" or "watchdog".
 [[nodiscard]] CoreNote about_note(std::string_view system, std::time_t now, std::string_view cause);

@@ -56,8 +56,8 @@ struct Guest {
                  {"QVM", static_cast<std::uint32_t>(QvmNote::Recorder), std::vector<std::byte>(5, std::byte{9})}}};
     }
     [[nodiscard]] DumpOutcome dump(const DumpSpec& to, const DumpPatience& patience = {}) {
-        return write_dump(
-            to, "demo", kNow, image(), [this] { ++resumed; }, patience);
+        const CoreImage whole = image();
+        return write_dump({to, "demo", kNow, whole, [this] { ++resumed; }}, patience);
     }
     [[nodiscard]] DumpOutcome dump_to(const fs::path& directory) {
         return dump({.command = false, .target = directory.string(), .where = {}});
