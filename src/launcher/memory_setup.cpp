@@ -38,10 +38,11 @@ void require_huge_pages(const VmConfig& config, HugePages wanted, Log& log) {
 /// Without this the kernel would look for a process to kill instead of saying no.
 void require_free_memory(const VmConfig& config, HugePages wanted) {
     const std::uint64_t small = bytes_on(config, wanted, GuestMemory::kSmallPage);
-    const auto available = proc_size("/proc/meminfo", "MemAvailable");
+    const auto available = memory_left("/");
     if (available && *available < small)
-        throw HostError{fmt::format("host-prefault: guest memory is {}, this host has {} left (MemAvailable)",
-                                    size_text(small), size_text(*available))};
+        throw HostError{
+            fmt::format("host-prefault: guest memory is {}, this process can have {} (MemAvailable, memory.max)",
+                        size_text(small), size_text(*available))};
 }
 
 /// Before anything exists, for a limit that is too low shows at every corner.

@@ -56,6 +56,24 @@ std::string describe(const std::vector<HugePagePool::Node>& nodes) {
     return text;
 }
 
+/// The least memory.max from this process's cgroup up to the root; the highest number if there is none.
+std::uint64_t cgroup_limit(const fs::path& root) {
+    constexpr std::string_view kUnified = "0::/";
+    std::ifstream in{root / "proc/self/cgroup"};
+    std::string line;
+    while (std::getline(in, line) && !line.starts_with(kUnified)) line.clear();
+    if (line.empty()) return UINT64_MAX;
+    const fs::path top = root / "sys/fs/cgroup";
+    std::uint64_t least = UINT64_MAX;
+    // What other processes of the group use is not subtracted: much of it is cache that the kernel gives up.
+    for (fs::path at = line.substr(kUnified.size());; at = at.parent_path()) {
+        std::string limit;
+        std::ifstream{top / at / "memory.max"} >> limit;
+        least = std::min(least, number_in(limit).value_or(UINT64_MAX));
+        if (at.empty()) return least;
+    }
+}
+
 }  // namespace
 
 std::uint64_t HugePagePool::available() const noexcept { return free - std::min(free, reserved) + on_demand; }
@@ -107,6 +125,13 @@ std::optional<std::uint64_t> proc_size(const fs::path& file, std::string_view ke
     const auto value = text ? number_in(*text) : std::nullopt;
     if (!value) return std::nullopt;
     return *value * kKiB;
+}
+
+std::optional<std::uint64_t> memory_left(const fs::path& root) {
+    const std::uint64_t host = proc_size(root / "proc/meminfo", "MemAvailable").value_or(UINT64_MAX);
+    const std::uint64_t least = std::min(host, cgroup_limit(root));
+    if (least == UINT64_MAX) return std::nullopt;
+    return least;
 }
 
 std::optional<PageFaults> page_faults(const fs::path& root, int thread) {

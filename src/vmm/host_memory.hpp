@@ -41,6 +41,10 @@ struct HugePagePool {
 /// The same where it is a number of kB; in bytes.
 [[nodiscard]] std::optional<std::uint64_t> proc_size(const std::filesystem::path& file, std::string_view key);
 
+/// How much memory this process may still get at most: MemAvailable, and the limits (memory.max) of its cgroup, version
+/// 2, and of those above it. Nothing if the host does not say.
+[[nodiscard]] std::optional<std::uint64_t> memory_left(const std::filesystem::path& root);
+
 /// Page faults that a thread of this process has taken since its start, those of KVM on its behalf included.
 struct PageFaults {
     std::uint64_t minor = 0;

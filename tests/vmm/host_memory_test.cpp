@@ -79,6 +79,20 @@ TEST_CASE("fields of /proc") {
     CHECK_FALSE(proc_field(host.tree.path() / "nothing", "Name"));
 }
 
+TEST_CASE("memory is bounded by what the host has and by every cgroup above") {
+    const test::TempTree tree;
+    CHECK_FALSE(memory_left(tree.path()));
+    tree.write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable: 800 kB\n");
+    CHECK(memory_left(tree.path()) == 800 * kKiB);
+    tree.write("proc/self/cgroup", "1:cpu:/x\n0::/a/b\n");
+    tree.write("sys/fs/cgroup/a/b/memory.max", "max\n");
+    CHECK(memory_left(tree.path()) == 800 * kKiB);
+    tree.write("sys/fs/cgroup/a/memory.max", "8192\n");
+    CHECK(memory_left(tree.path()) == 8192U);
+    tree.write("sys/fs/cgroup/memory.max", "4096\n");
+    CHECK(memory_left(tree.path()) == 4096U);
+}
+
 TEST_CASE("page faults of a thread, whatever its name is") {
     const test::TempTree tree;
     tree.write("proc/self/task/42/stat", "42 (a) b (c) S 1 2 3 0 -1 4194560 123 9 7 9 5 5 0 0 20 0 1 0\n");
