@@ -57,6 +57,8 @@ public:
     /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.
     [[nodiscard]] virtual std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) = 0;
 
+    /// e_machine of an ELF core of its guests (ELF's machine registry).
+    [[nodiscard]] virtual std::uint16_t elf_machine() const noexcept = 0;
     /// How fast ArchExits::ticks() counts; 0 if the host does not say. After boot().
     [[nodiscard]] virtual std::uint64_t ticks_per_second() const noexcept = 0;
 

@@ -159,6 +159,20 @@ void Diagnostics::warning(Location where, std::string message, std::string hint)
     list_.push_back({DiagnosticKind::Warning, where, std::move(message), std::move(hint)});
 }
 
+void Diagnostics::add(const Diagnostics& other) {
+    for (const Diagnostic& each : other.list_) {
+        if (each.kind == DiagnosticKind::Error) error(each.where, each.message, each.hint);
+        if (each.kind == DiagnosticKind::Warning) warning(each.where, each.message, each.hint);
+        if (each.kind == DiagnosticKind::Note) note(each.where, each.message);
+    }
+}
+
+void Diagnostics::soften() noexcept {
+    for (Diagnostic& each : list_)
+        if (each.kind == DiagnosticKind::Error) each.kind = DiagnosticKind::Warning;
+    errors_ = 0;
+}
+
 void Diagnostics::note(Location where, std::string message) {
     list_.push_back({DiagnosticKind::Note, where, std::move(message), {}});
 }

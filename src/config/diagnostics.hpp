@@ -66,6 +66,10 @@ public:
     void warning(Location where, std::string message, std::string hint = {});
     void note(Location where, std::string message);
 
+    /// All that `other` has, behind what is here.
+    void add(const Diagnostics& other);
+    /// Errors become warnings.
+    void soften() noexcept;
     /// From now on a warning is an error.
     void be_strict() noexcept { strict_ = true; }
 

@@ -44,6 +44,7 @@ public:
     }
     bool press_power_button() noexcept override { return false; }
     void end_of_interrupt(std::uint8_t /*vector*/) noexcept override {}
+    [[nodiscard]] std::uint16_t elf_machine() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return 0; }
 

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher/launcher.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 
 #include <array>
+#include <ctime>
 #include <utility>
 
 #include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/life.hpp"
+#include "launcher/memory_setup.hpp"
 #include "launcher/placed_board.hpp"
 #include "launcher/thread_places.hpp"
+#include "ops/core_dump.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
 #include "vcpu/exit_stats.hpp"
 #include "vcpu/vcpu_group.hpp"
+#include "vmm/error.hpp"
 
 namespace qvm {
 namespace {
@@ -42,10 +47,10 @@ public:
           terminal_{latch_},
           board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
-        for (const MemorySpec& memory : config.memory)
-            board_.memory.add(memory.range, memory.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram);
+        make_memory(config, board_.memory, log_);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
         place_own_threads(threads_, best_effort(config));
+        lock_rest(config, board_.memory, log_);
         if (config.user) {
             const Identity user = find_identity(*config.user);
             life_.give_to(user);
@@ -70,14 +75,10 @@ public:
 private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
-        const VcpuWorld world{board_.buses,
-                              *board_.machine,
-                              latch_,
-                              log_,
-                              unsupported_actions(config),
-                              best_effort(config) != nullptr};
+        const VcpuWorld world{
+            board_.buses, *board_.machine, latch_, log_, unsupported_actions(config), best_effort(config) != nullptr};
         const auto count = static_cast<unsigned>(vcpus.size());
-        stats_.emplace(anonymous_stats_file(), count, device_names(board_.buses), board_.machine->ticks_per_second());
+        stats_.emplace(stats_file(), count, device_names(board_.buses), board_.machine->ticks_per_second());
         for (unsigned i = 0; i < count; ++i)
             vcpus_.add(std::make_unique<VcpuThread>(i, std::move(vcpus[i]), config.cpus[i], world, stats_->vcpu(i)));
     }
@@ -126,8 +127,32 @@ private:
                                       stats_->report()));
                 return log_threads(log_, Severity::Info);
             case Request::Dump:
-                return log_.warn("no dump is written: the configuration names no place for one");
+                return dump();
         }
+    }
+
+    /// The guest waits until its memory has been read, not until the dump has reached its place.
+    void dump() {
+        if (!config_.dump) return log_.warn("no dump is written: the configuration names no place for one");
+        std::optional<VcpuGroup::Pause> pause{vcpus_.pause()};
+        const std::time_t now = std::time(nullptr);
+        CoreImage image{board_.machine->elf_machine(), board_.memory, {about_note(config_.system, now, "SIGUSR2")}};
+        for (const auto& vcpu : vcpus_.vcpus())
+            for (CoreNote& note : vcpu->vcpu().core_notes()) image.notes.push_back(std::move(note));
+        const std::span<const std::byte> exits = stats_->bytes();
+        image.notes.push_back({"QVM", static_cast<std::uint32_t>(QvmNote::Recorder), {exits.begin(), exits.end()}});
+        const DumpOutcome outcome =
+            write_dump({*config_.dump, config_.system, now, image, [&pause] { pause.reset(); }});
+        log_.write(outcome.written ? Severity::Info : Severity::Warn, outcome.text);
+    }
+
+    /// In the runtime directory, if there is one, for others to read.
+    [[nodiscard]] UniqueFd stats_file() const {
+        const RuntimeDir* const directory = life_.directory();
+        if (directory == nullptr) return anonymous_stats_file();
+        return UniqueFd{check(
+            "cannot make the file of the exit statistics",
+            ::openat(directory->fd(), kStatsFile, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kReadable))};
     }
 
     void press_power_button() {
@@ -140,6 +165,8 @@ private:
     }
 
     static constexpr int kSettleMs = 1000;
+    static constexpr const char* kStatsFile = "exits";
+    static constexpr mode_t kReadable = 0644;
 
     const VmConfig& config_;
     const ThreadPlan& threads_;
@@ -161,6 +188,7 @@ private:
 
 /// What can be known of the host without starting anything.
 void check_host(const VmConfig& config, Diagnostics& diagnostics) {
+    check_memory(config, diagnostics);
     if (!config.user) return;
     try {
         (void)find_identity(*config.user);
@@ -185,9 +213,15 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     return plan_board(config, unsaid);
 }
 
-ThreadPlan plan_threads(const VmConfig& config, Diagnostics& diagnostics) {
-    Diagnostics unsaid;  // a host of the other architecture has CPUs of its own
-    return make_thread_plan(config, this_host_threads(), foreign_sign(config, this_board()) ? unsaid : diagnostics);
+ThreadPlan plan_threads(const VmConfig& config, Purpose purpose, Diagnostics& diagnostics) {
+    Diagnostics found;
+    ThreadPlan plan = make_thread_plan(config, this_host_threads(), found);
+    // A host of the other architecture has CPUs of its own.
+    if (foreign_sign(config, this_board())) return plan;
+    // A check may be made on another host than the one that the file is for.
+    if (purpose == Purpose::Check) found.soften();
+    diagnostics.add(found);
+    return plan;
 }
 
 std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const ThreadPlan& threads,
@@ -195,6 +229,7 @@ std::unique_ptr<Vm> build_vm(const VmConfig& config, const Catalog& catalog, Boa
     check_host(config, diagnostics);
     if (diagnostics.has_errors()) return nullptr;
     try {
+        prepare_process(config);
         auto vm = std::make_unique<RunningVm>(config, catalog, plan, threads, diagnostics);
         if (!diagnostics.has_errors()) return vm;
     } catch (const ConfigError& error) {

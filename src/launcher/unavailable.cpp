@@ -33,10 +33,6 @@ public:
                                                    board_name(vdev.syntax->boards)));
     }
 
-    void idle(const Location& where, const std::string& what) {
-        diagnostics_.warning(where, what + " has no effect: this version does not have it yet");
-    }
-
 private:
     Purpose purpose_;
     Diagnostics& diagnostics_;
@@ -57,7 +53,6 @@ void report_unavailable(const VmConfig& config, const Catalog& catalog, const st
             report.missing(vdev.where, fmt::format("vdev '{}'", vdev.syntax->type));
     }
     if (!config.passed.empty()) report.missing(config.passed.front().where, "'pass'");
-    if (config.dump) report.idle(config.dump->where, "'dump'");
     for (const UnsupportedSpec& each : config.unsupported) {
         const bool skips_instruction =
             each.type == UnsupportedSpec::Type::Instruction && each.action == UnsupportedSpec::Action::Ignore;

@@ -13,7 +13,7 @@ struct HostThreads {
     LinuxSchedule schedule;  ///< of a thread without a place
 };
 
-/// Throws HostError if no thread can be made: what a process may use is known only to those who try.
+/// What a process may use is known only to those who try: the calling thread does for a moment.
 [[nodiscard]] HostCpus host_cpus();
 /// Inherited is what the calling thread has.
 [[nodiscard]] HostThreads this_host_threads();

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "vcpu/core_note.hpp"
 #include "vcpu/exit.hpp"
 
 namespace qvm {
@@ -26,6 +27,8 @@ public:
     virtual void unkick() noexcept = 0;
     /// The next run() begins with this exception. False if the kernel refuses.
     [[nodiscard]] virtual bool raise(Fault fault) noexcept = 0;
+    /// Its registers as notes of a core; none if the kernel does not tell them.
+    [[nodiscard]] virtual std::vector<CoreNote> core_notes() = 0;
     /// Registers, mode and the bytes at the instruction pointer, for people; several lines.
     [[nodiscard]] virtual std::string state() = 0;
 };

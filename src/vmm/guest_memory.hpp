@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -23,13 +24,22 @@ public:
     struct Block {
         Range range;
         Kind kind;
+        std::uint64_t page;  ///< bytes
         UniqueFd memfd;
         Mapping mapping;
     };
+    static constexpr std::uint64_t kSmallPage = 4 * kKiB;
 
     /// Set-up only. The range must be page-aligned and overlap no earlier one (the configuration has checked both).
     /// The memory is zeroed. Throws HostError when the host has no memory left.
-    void add(Range range, Kind kind);
+    /// A `page` above kSmallPage asks for the host's huge pages of that size, of which start and size must be
+    /// multiples: all of them are taken now, because one that is missing later would be a SIGBUS.
+    void add(Range range, Kind kind, std::uint64_t page = kSmallPage);
+
+    /// Faults all of it in. Set-up only. Throws HostError that names the block.
+    void prefault() const;
+    /// The same, and it stays. Huge pages stay anyway. Throws HostError that names the block.
+    void lock() const;
 
     /// In order of address.
     [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }

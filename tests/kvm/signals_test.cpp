@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 #include "kvm/guest.hpp"
 
@@ -89,6 +90,51 @@ TEST_CASE("SIGUSR1 tells the VM's state and SIGUSR2 that there is no place for a
     qvm.wait_for_error("no dump is written");
     qvm.signal(SIGQUIT);
     CHECK(outcome(qvm).ending == kForced);
+}
+
+TEST_CASE("SIGUSR2 writes a dump of the running guest, which goes on") {
+    const TempDir dir;
+    Child qvm{qvm_command(dir, config_text({.kernel = guest_file("spin.elf"),
+                                            .cmdline = "a known pattern",
+                                            .more = "dump " + dir.path(".") + "\n"}))};
+    qvm.wait_for("spinning\n");
+    for (int dumps = 0; dumps < 2; ++dumps) {
+        qvm.signal(SIGUSR2);
+        qvm.wait_for_error(dumps == 0 ? ".gcore" : "-1.gcore");
+    }
+    qvm.signal(SIGQUIT);
+    const auto ended = outcome(qvm);
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kForced);
+    unsigned dumps = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{dir.path(".")}) {
+        if (entry.path().extension() != ".gcore") continue;
+        ++dumps;
+        const std::string core = read_file(entry.path());
+        CHECK(
+            core.starts_with("\x7f"
+                             "ELF"));
+        CHECK(core.find("a known pattern") != std::string::npos);
+        CHECK(core.find("QVMEXITS") != std::string::npos);
+    }
+    CHECK(dumps == 2);
+}
+
+TEST_CASE("SIGUSR2 can send the dump to a command") {
+    const TempDir dir;
+    Child qvm{
+        qvm_command(dir, config_text({.kernel = guest_file("hlt_forever.elf"),
+                                      .more = "dump \"|head -c 4 >" + dir.path("magic") + "; cat >/dev/null\"\n"}))};
+    qvm.wait_for("halted\n");
+    qvm.signal(SIGUSR2);
+    qvm.wait_for_error("dump");
+    qvm.signal(SIGQUIT);
+    const auto ended = outcome(qvm);
+    CAPTURE(ended.err);
+    CHECK(ended.ending == kForced);
+    CHECK(read_file(dir.path("magic")) ==
+          "\x7f"
+          "ELF");
 }
 
 TEST_CASE("SIGQUIT ends the VM at once, whatever the guest does") {

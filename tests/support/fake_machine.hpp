@@ -53,6 +53,7 @@ public:
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev>) override { return {}; }
     bool press_power_button() noexcept override { return false; }
     void end_of_interrupt(std::uint8_t) noexcept override {}
+    [[nodiscard]] std::uint16_t elf_machine() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return 0; }
 

@@ -39,6 +39,7 @@ public:
     std::vector<Fault> raised{};
     bool takes_faults = true;
 
+    [[nodiscard]] std::vector<CoreNote> core_notes() override { return {}; }
     [[nodiscard]] std::string state() override { return "scripted"; }
 
 private:

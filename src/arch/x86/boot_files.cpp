@@ -35,7 +35,8 @@ public:
 
     BootFiles finish(const VmConfig& config) {
         if (!kernel_named_) {
-            const Location where = config.loads.empty() ? Place{Location{kNoSource, 0, 0, 0}} : config.loads.front().where;
+            const Location where =
+                config.loads.empty() ? Place{Location{kNoSource, 0, 0, 0}} : config.loads.front().where;
             errors_.error(where, "there is nothing to start: no `load` names a kernel",
                           "add `load path`, with a Linux bzImage (vmlinuz) or an ELF with a PVH entry point");
         }

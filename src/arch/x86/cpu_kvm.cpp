@@ -8,6 +8,8 @@
 #include <new>
 #include <tuple>
 
+#include "arch/x86/prstatus.hpp"
+
 // The sizes are part of the ioctl numbers.
 static_assert(sizeof(kvm_cpuid2) == 8 && sizeof(kvm_msrs) == 8);
 
@@ -18,7 +20,7 @@ constexpr unsigned kCpuidLimit = 256;  // KVM_MAX_CPUID_ENTRIES
 constexpr std::size_t kBytesAtRip = 16;
 
 // Intel SDM volume 4, table 2-2.
-enum class Msr : std::uint32_t { Ia32MiscEnable = 0x1a0, Ia32MtrrDefType = 0x2ff };
+enum class Msr : std::uint32_t { Ia32MiscEnable = 0x1a0, Ia32MtrrDefType = 0x2ff, Ia32KernelGsBase = 0xc0000102 };
 constexpr std::uint64_t kFastStrings = 1;
 constexpr std::uint64_t kMtrrEnableWriteBack = 1U << 11 | 6;  // E, type WB
 
@@ -59,6 +61,49 @@ kvm_segment to_kvm(const Segment& from) {
     to.l = from.l;
     to.g = from.g;
     to.unusable = !from.present;
+    return to;
+}
+
+Segment from_kvm(const kvm_segment& from) {
+    return {.base = from.base,
+            .limit = from.limit,
+            .selector = from.selector,
+            .type = from.type,
+            .present = from.present != 0 && from.unusable == 0,
+            .dpl = from.dpl,
+            .db = from.db != 0,
+            .s = from.s != 0,
+            .l = from.l != 0,
+            .g = from.g != 0};
+}
+
+/// 0 if the kernel does not tell.
+std::uint64_t read_msr(const KvmVcpuFd& fd, Msr index) {
+    const MsrList list{1};
+    list->nmsrs = 1;
+    list->entries[0] = {};
+    list->entries[0].index = static_cast<std::uint32_t>(index);
+    return ::ioctl(fd.fd(), KVM_GET_MSRS, list.get()) == 1 ? list->entries[0].data : 0;
+}
+
+CoreRegisters to_core(const kvm_regs& r, const kvm_sregs& s) {
+    CoreRegisters to;
+    std::tie(to.rax, to.rbx, to.rcx, to.rdx) = std::tie(r.rax, r.rbx, r.rcx, r.rdx);
+    std::tie(to.rsi, to.rdi, to.rsp, to.rbp) = std::tie(r.rsi, r.rdi, r.rsp, r.rbp);
+    std::tie(to.r8, to.r9, to.r10, to.r11) = std::tie(r.r8, r.r9, r.r10, r.r11);
+    std::tie(to.r12, to.r13, to.r14, to.r15) = std::tie(r.r12, r.r13, r.r14, r.r15);
+    std::tie(to.rip, to.rflags) = std::tie(r.rip, r.rflags);
+    to.cs = from_kvm(s.cs);
+    to.ds = from_kvm(s.ds);
+    to.es = from_kvm(s.es);
+    to.fs = from_kvm(s.fs);
+    to.gs = from_kvm(s.gs);
+    to.ss = from_kvm(s.ss);
+    to.ldt = from_kvm(s.ldt);
+    to.tr = from_kvm(s.tr);
+    std::tie(to.gdt_base, to.gdt_limit) = std::tie(s.gdt.base, s.gdt.limit);
+    std::tie(to.idt_base, to.idt_limit) = std::tie(s.idt.base, s.idt.limit);
+    std::tie(to.cr0, to.cr2, to.cr3, to.cr4) = std::tie(s.cr0, s.cr2, s.cr3, s.cr4);
     return to;
 }
 
@@ -132,6 +177,15 @@ std::vector<CpuidEntry> supported_cpuid(const Kvm& kvm) {
         entries.push_back({e.function, e.index, e.flags, e.eax, e.ebx, e.ecx, e.edx});
     }
     return entries;
+}
+
+std::vector<CoreNote> core_notes(const KvmVcpuFd& fd, unsigned number) {
+    kvm_regs regs{};
+    kvm_sregs sregs{};
+    if (::ioctl(fd.fd(), KVM_GET_REGS, &regs) < 0 || ::ioctl(fd.fd(), KVM_GET_SREGS, &sregs) < 0) return {};
+    CoreRegisters core = to_core(regs, sregs);
+    core.kernel_gs_base = read_msr(fd, Msr::Ia32KernelGsBase);
+    return {prstatus_note(core, number), qemu_note(core)};
 }
 
 X86Vcpu::X86Vcpu(const Kvm& kvm, const KvmVm& vm, const GuestMemory& memory, const CpuidRequest& request,

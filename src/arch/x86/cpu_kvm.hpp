@@ -6,12 +6,17 @@
 
 #include "arch/x86/cpuid.hpp"
 #include "arch/x86/entry_state.hpp"
+#include "vcpu/core_note.hpp"
 #include "vcpu/vcpu_kvm.hpp"
 
 namespace qvm::x86 {
 
 /// KVM_GET_SUPPORTED_CPUID. Throws HostError.
 [[nodiscard]] std::vector<CpuidEntry> supported_cpuid(const Kvm& kvm);
+
+/// Its registers for a dump: NT_PRSTATUS and QEMU's note. While it runs guest code the kernel lets the caller wait.
+/// Empty if the kernel does not tell them.
+[[nodiscard]] std::vector<CoreNote> core_notes(const KvmVcpuFd& fd, unsigned number);
 
 /// An x86 vCPU in its reset state. Throws HostError. `memory` must outlive it.
 class X86Vcpu final : public KvmVcpu {
@@ -26,6 +31,7 @@ public:
     [[nodiscard]] std::uint64_t tsc_khz() const noexcept;
 
     [[nodiscard]] bool raise(Fault fault) noexcept override;
+    [[nodiscard]] std::vector<CoreNote> core_notes() override { return x86::core_notes(fd(), number_); }
     [[nodiscard]] std::string state() override;
 
 private:

@@ -2,6 +2,7 @@
 // The x86 board: local APICs in the kernel, IOAPICs as vdevs ("split irqchip"), ACPI fixed hardware.
 #include "arch/machine.hpp"
 
+#include <elf.h>
 #include <fmt/format.h>
 #include <x86intrin.h>
 
@@ -114,6 +115,7 @@ public:
     }
 
     bool press_power_button() noexcept override { return pm_.press_power_button(); }
+    [[nodiscard]] std::uint16_t elf_machine() const noexcept override { return EM_X86_64; }
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return __rdtsc(); }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return ticks_per_second_; }
 

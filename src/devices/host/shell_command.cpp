@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <csignal>
 
 #include "devices/host/run_on_loop.hpp"
+#include "devices/host/spawn_shell.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
@@ -20,44 +20,6 @@ namespace qvm {
 namespace {
 
 constexpr int kGraceMilliseconds = 1000;
-
-/// What posix_spawn is told about the child; frees itself.
-class SpawnPlan {
-public:
-    explicit SpawnPlan(int stdin_fd) {
-        ::posix_spawn_file_actions_init(&actions_);
-        ::posix_spawn_file_actions_adddup2(&actions_, stdin_fd, STDIN_FILENO);
-        ::posix_spawnattr_init(&attributes_);
-        // Signals that qvm ignores or blocks are no business of the command's.
-        sigset_t all, none;
-        ::sigfillset(&all);
-        ::sigemptyset(&none);
-        ::posix_spawnattr_setsigdefault(&attributes_, &all);
-        ::posix_spawnattr_setsigmask(&attributes_, &none);
-        ::posix_spawnattr_setpgroup(&attributes_, 0);
-        ::posix_spawnattr_setflags(&attributes_,
-                                   POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    }
-    ~SpawnPlan() {
-        ::posix_spawn_file_actions_destroy(&actions_);
-        ::posix_spawnattr_destroy(&attributes_);
-    }
-    SpawnPlan(const SpawnPlan&) = delete;
-    SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-    [[nodiscard]] pid_t run(const std::string& command) const {
-        std::string shell = "sh", option = "-c", text = command;
-        std::array<char*, 4> arguments{shell.data(), option.data(), text.data(), nullptr};
-        pid_t pid = 0;
-        const int failed = ::posix_spawn(&pid, "/bin/sh", &actions_, &attributes_, arguments.data(), environ);
-        if (failed != 0) throw HostError{errno_text("cannot start /bin/sh", failed)};
-        return pid;
-    }
-
-private:
-    posix_spawn_file_actions_t actions_{};
-    posix_spawnattr_t attributes_{};
-};
 
 }  // namespace
 
@@ -67,7 +29,7 @@ ShellCommand::ShellCommand(EventLoop& loop, Log& log, const std::string& command
     check("pipe", ::pipe2(ends.data(), O_CLOEXEC));
     const UniqueFd reading{ends[0]};
     input_ = UniqueFd{ends[1]};
-    pid_ = SpawnPlan{reading.get()}.run(command);
+    pid_ = spawn_shell(command, reading.get());
     process_ = UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
     if (!process_) return;
     run_on_loop(loop,
