@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <vector>
 
 #include "launcher/absent.hpp"
 #include "launcher/line_claims.hpp"
@@ -48,17 +47,20 @@ std::unique_ptr<Vdev> DeclaredDevices::place(const VdevSpec& spec) {
         services_.irqs.add(std::string{controller_name(spec)}, vdev->controller, spec.where);
         return vdev;
     }
-    for (const OptionValue& option : spec.options) {
-        std::vector<IntrSpec> lines;
-        if (const auto* list = std::get_if<std::vector<IntrSpec>>(&option.value)) lines = *list;
-        if (const auto* one = std::get_if<IntrSpec>(&option.value)) lines = {*one};
-        for (const IntrSpec& line : lines) {
-            if (line.controller.empty()) continue;
-            if (is_pci(spec)) check_line(services_, line, option.where);  // PCI functions may share a line
-            if (!is_pci(spec)) claim(services_, line, option.where, owner);
-        }
-    }
+    for (const OptionValue& option : spec.options) take_lines(spec, option, owner);
     return vdev;
+}
+
+void DeclaredDevices::take_lines(const VdevSpec& spec, const OptionValue& option, const std::string& owner) {
+    // An HPET stands in for the timer and the clock of a PC, on their own lines.
+    if (const auto* lines = std::get_if<std::vector<IntrSpec>>(&option.value)) {
+        for (const IntrSpec& line : *lines)
+            if (!line.controller.empty()) check_line(services_, line, option.where);
+    }
+    const auto* line = std::get_if<IntrSpec>(&option.value);
+    if (line == nullptr) return;
+    if (is_pci(spec)) return check_line(services_, *line, option.where);  // PCI functions may share a line
+    claim(services_, *line, option.where, owner);
 }
 
 void DeclaredDevices::place_between(std::size_t vdevs) {

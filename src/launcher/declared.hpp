@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "launcher/address_plan.hpp"
 #include "launcher/assembly.hpp"
@@ -29,6 +30,7 @@ private:
     void place(const PassSpec& pass);
     void place(const PassLocation& location);
     void check(const ReserveSpec& reserve);
+    void take_lines(const VdevSpec& spec, const OptionValue& option, const std::string& owner);
 
     const AssemblyServices& services_;
     AddressPlan& addresses_;

@@ -169,6 +169,23 @@ TEST_CASE("a triple fault ends the VM and is reported as one") {
     CHECK(ended.complains("triple fault"));
 }
 
+TEST_CASE("a guest that executes garbage, or jumps to where nothing is, ends in a triple fault of its own") {
+    const auto* const guest = GENERATE("garbage", "unmapped_jump");
+    const auto ended = run_guest(guest);
+    CAPTURE(guest, ended.out, ended.err);
+    CHECK(ended.ending == kEndedWell);
+    CHECK_FALSE(ended.says("ran on"));
+    CHECK(ended.complains("triple fault"));
+}
+
+TEST_CASE("a guest may rewrite its own code") {
+    const auto ended = run_guest("self_modifying");
+    CAPTURE(ended.out, ended.err);
+    CHECK(ended.ending == kEndedWell);
+    // Three times 1 to 255 and 0, then 1 to 232.
+    CHECK(ended.value("sum") == 3 * (255 * 256 / 2) + 232 * 233 / 2);
+}
+
 TEST_CASE("power-off by the guest is not taken for a triple fault") {
     const auto ended = run_guest("port_io");
     CAPTURE(ended.err);

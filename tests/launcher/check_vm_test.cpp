@@ -124,6 +124,12 @@ TEST_CASE("devices that are only declared conflict with each other, with notes")
     CHECK(c.says("t:8:37: error: 'gic' has no line 1020"));
 }
 
+TEST_CASE("an HPET may have the lines of the timer and the clock that it stands in for") {
+    const std::string text = "ram 64M\nvdev ioapic name pic\nvdev timer8254 intr pic:0\nvdev mc146818\n";
+    CHECK_FALSE(Checked{text + "vdev hpet intr pic:0,pic:8 loc 0xf8008000"}.says("belongs to"));
+    CHECK(Checked{text + "vdev hpet intr pic:0,pic:24"}.says("'pic' has no line 24"));
+}
+
 TEST_CASE("PCI functions may share a line, but it must exist") {
     CHECK_FALSE(Checked{arm("vdev virtio-blk loc pci:0:1 intr gic:50\nvdev virtio-net loc pci:0:2 intr gic:50")}
                     .diagnostics.has_errors());
