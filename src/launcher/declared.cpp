@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-
 #include "launcher/absent.hpp"
 #include "launcher/line_claims.hpp"
 

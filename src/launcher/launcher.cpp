@@ -91,7 +91,7 @@ private:
     void show_environment() {
         const std::string map = guest_map_to_json(make_guest_map(config_, board_.buses, board_.irqs));
         const std::string plan = thread_plan_to_json(threads_);
-        life_.built({.version = QVM_VERSION, .map = map, .plan = plan, .pseudo_terminals = pseudo_terminals()});
+        life_.built({.version = QVM_VERSION, .plan = plan, .map = map, .pseudo_terminals = pseudo_terminals()});
     }
 
     [[nodiscard]] std::vector<PseudoTerminalFacts> pseudo_terminals() const {
