@@ -35,10 +35,9 @@ Location span_of(const Location& first, const Location& second) noexcept {
 
 }  // namespace
 
-Parser::Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-               ParserOptions options, Diagnostics& diagnostics)
+Parser::Parser(std::span<const Word> words, const VdevGrammar& grammar, const HostMap& map, ParserOptions options,
+               Diagnostics& diagnostics)
     : stream_{words},
-      complete_{complete},
       grammar_{grammar},
       map_{map},
       diagnostics_{diagnostics},
@@ -74,7 +73,7 @@ void Parser::close() {
 void Parser::finish() {
     config_.memory = memory_.take();
     config_.damage.memory = !memory_.known();
-    if (!memory_.any_ram() && !passes_memory() && complete_) {
+    if (!memory_.any_ram() && !passes_memory() && options_.complete) {
         diagnostics_.error(everything(), "the guest has no memory", "add a line such as 'ram 512M'");
         config_.damage.memory = true;
     }
@@ -122,7 +121,7 @@ bool Parser::is_option(std::string_view name) const noexcept {
 
 const Word* Parser::take_argument(const Word& option, std::string_view takes) {
     if (!stream_.at_end()) return &stream_.take();
-    if (complete_) {
+    if (options_.complete) {
         diagnostics_.error(option.where, fmt::format("'{}' has no argument", option.text),
                            fmt::format("it takes {}", takes));
     }
@@ -276,9 +275,9 @@ void Parser::skip_to_option() {
     }
 }
 
-VmConfig parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-                     ParserOptions options, Diagnostics& diagnostics) {
-    return Parser{words, complete, grammar, map, options, diagnostics}.run();
+VmConfig parse_words(std::span<const Word> words, const VdevGrammar& grammar, const HostMap& map, ParserOptions options,
+                     Diagnostics& diagnostics) {
+    return Parser{words, grammar, map, options, diagnostics}.run();
 }
 
 }  // namespace qvm

@@ -15,12 +15,12 @@ namespace qvm {
 
 struct ParserOptions {
     bool skip_unknown_vdevs = false;  ///< a vdev of a type that nobody knows is a warning
+    bool complete = true;             ///< else words may be missing at the end: what is missing is not complained about
 };
 
-/// Everything that is wrong goes to `diagnostics`; the result is then what could be read nevertheless. `complete` is
-/// false if words may be missing at the end: what is missing is then not complained about. `map` names the clusters of
-/// host CPUs. The result points into the grammar's tables, which must outlive it.
-[[nodiscard]] VmConfig parse_words(std::span<const Word> words, bool complete, const VdevGrammar& grammar,
-                                   const HostMap& map, ParserOptions options, Diagnostics& diagnostics);
+/// Everything that is wrong goes to `diagnostics`; the result is then what could be read nevertheless. `map` names
+/// the clusters of host CPUs. The result points into the grammar's tables, which must outlive it.
+[[nodiscard]] VmConfig parse_words(std::span<const Word> words, const VdevGrammar& grammar, const HostMap& map,
+                                   ParserOptions options, Diagnostics& diagnostics);
 
 }  // namespace qvm

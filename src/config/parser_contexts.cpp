@@ -149,7 +149,7 @@ bool Parser::fits_as_name(std::string_view name, const Location& where) {
 
 void Parser::finish_vdev() {
     VdevSpec& vdev = config_.vdevs.back();
-    const bool cut_off = stream_.at_end() && !complete_;
+    const bool cut_off = stream_.at_end() && !options_.complete;
     for (const OptionSpec& spec : vdev_options()) {
         const bool given = std::find(given_.begin(), given_.end(), &spec) != given_.end();
         if (!spec.required || given || cut_off) continue;

@@ -96,7 +96,7 @@ void Parser::blob(const Word& option) {
     if (next == "pass") return pass(stream_.take(), blob_of(option.text));
     if (next != "load" && context_ == Context::Ignored) return;  // may be an option of a vdev that is not known
     if (next != "load") {
-        if (complete_ || !stream_.at_end()) {
+        if (options_.complete || !stream_.at_end()) {
             diagnostics_.error(option.where, fmt::format("'{}' must be followed by 'load' or 'pass'", option.text));
         }
         return skip_to_option();

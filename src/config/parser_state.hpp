@@ -23,8 +23,8 @@ namespace qvm {
 
 class Parser {
 public:
-    Parser(std::span<const Word> words, bool complete, const VdevGrammar& grammar, const HostMap& map,
-           ParserOptions options, Diagnostics& diagnostics);
+    Parser(std::span<const Word> words, const VdevGrammar& grammar, const HostMap& map, ParserOptions options,
+           Diagnostics& diagnostics);
     [[nodiscard]] VmConfig run();
 
 private:
@@ -108,7 +108,6 @@ private:
     void check_name(const VdevSpec& vdev);
 
     WordStream stream_;
-    const bool complete_;
     const VdevGrammar& grammar_;
     const HostMap& map_;
     Diagnostics& diagnostics_;

@@ -77,7 +77,8 @@ std::optional<ConfigReader::Question> ConfigReader::question() const {
 std::optional<VmConfig> ConfigReader::read(const VdevGrammar& grammar, ParserOptions options) {
     if (!readable_) return std::nullopt;
     substitute(words_, host_, map_, diagnostics_);
-    return parse_words(words_, complete_, grammar, map_, options, diagnostics_);
+    options.complete = options.complete && complete_;
+    return parse_words(words_, grammar, map_, options, diagnostics_);
 }
 
 std::optional<VmConfig> ConfigReader::finish(const VdevGrammar& grammar) {

@@ -31,23 +31,25 @@ std::unique_ptr<Vdev> DeclaredDevices::place(const VdevSpec& spec) {
     const VdevFootprint& footprint = spec.syntax->footprint;
     auto vdev = std::make_unique<AbsentVdev>(footprint.lines);
     const std::string owner = title(spec);
-    for (const OptionValue& option : spec.options) {
-        if (option.spec->name != "loc") continue;
-        GuestLocation place = std::get<GuestLocation>(option.value);
-        if (place.space == Space::Default) place.space = footprint.io ? Space::Io : Space::Memory;
-        const std::uint64_t size = place.space == Space::Pci ? 1 : place.length.value_or(footprint.size);
-        if (size == 0 || place.pci_id) continue;
-        addresses_.take(place.space, place.address, size, owner, option.where);
-        if (place.space == Space::Pci) continue;
-        Bus& bus = place.space == Space::Io ? services_.buses.pio : services_.buses.mmio;
-        (void)bus.attach(Range::make(place.address, size).value(), vdev->registers, owner);
-    }
-    if (footprint.lines != 0) {
+    if (const OptionValue* location = spec.find("loc")) take_place(spec, *location, vdev->registers);
+    if (footprint.lines != 0)
         services_.irqs.add(std::string{controller_name(spec)}, vdev->controller, spec.where);
-        return vdev;
-    }
-    for (const OptionValue& option : spec.options) take_lines(spec, option, owner);
+    else
+        for (const OptionValue& option : spec.options) take_lines(spec, option, owner);
     return vdev;
+}
+
+void DeclaredDevices::take_place(const VdevSpec& spec, const OptionValue& option, IoDevice& registers) {
+    const VdevFootprint& footprint = spec.syntax->footprint;
+    GuestLocation place = std::get<GuestLocation>(option.value);
+    if (place.space == Space::Default) place.space = footprint.io ? Space::Io : Space::Memory;
+    const bool pci = place.space == Space::Pci;
+    const std::uint64_t size = pci ? 1 : place.length.value_or(footprint.size);
+    if (size == 0 || place.pci_id) return;
+    addresses_.take(place.space, place.address, size, title(spec), option.where);
+    if (pci) return;
+    Bus& bus = place.space == Space::Io ? services_.buses.pio : services_.buses.mmio;
+    (void)bus.attach(Range::make(place.address, size).value(), registers, title(spec));
 }
 
 void DeclaredDevices::take_lines(const VdevSpec& spec, const OptionValue& option, const std::string& owner) {

@@ -30,6 +30,7 @@ private:
     void place(const PassSpec& pass);
     void place(const PassLocation& location);
     void check(const ReserveSpec& reserve);
+    void take_place(const VdevSpec& spec, const OptionValue& option, IoDevice& registers);
     void take_lines(const VdevSpec& spec, const OptionValue& option, const std::string& owner);
 
     const AssemblyServices& services_;

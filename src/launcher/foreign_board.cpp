@@ -65,19 +65,23 @@ private:
     Boards board_;
 };
 
+bool is_gic_line(const IntrSpec& intr) noexcept { return intr.controller == kGic && intr.line; }
+
 /// The GIC is there without being declared, so that naming it is a sign, too.
 std::optional<Location> names_implicit_gic(const VmConfig& config) {
-    const auto declared = [&config] {
-        return std::ranges::any_of(config.vdevs, [](const VdevSpec& each) { return each.name() == kGic; });
-    };
-    const auto names = [](const IntrSpec& intr) { return intr.controller == kGic && intr.line; };
-    for (const VdevSpec& vdev : config.vdevs)
-        for (const OptionValue& option : vdev.options)
-            if (const auto* intr = std::get_if<IntrSpec>(&option.value); intr != nullptr && names(*intr))
-                return declared() ? std::nullopt : std::optional<Location>{option.where};
-    for (const PassSpec& pass : config.passed)
-        for (const PassIntr& intr : pass.interrupts)
-            if (names(intr.guest)) return declared() ? std::nullopt : std::optional<Location>{intr.where};
+    if (std::ranges::any_of(config.vdevs, [](const VdevSpec& each) { return each.name() == kGic; }))
+        return std::nullopt;
+    for (const VdevSpec& vdev : config.vdevs) {
+        const auto found = std::ranges::find_if(vdev.options, [](const OptionValue& option) {
+            const auto* intr = std::get_if<IntrSpec>(&option.value);
+            return intr != nullptr && is_gic_line(*intr);
+        });
+        if (found != vdev.options.end()) return found->where;
+    }
+    for (const PassSpec& pass : config.passed) {
+        const auto found = std::ranges::find_if(pass.interrupts, is_gic_line, &PassIntr::guest);
+        if (found != pass.interrupts.end()) return found->where;
+    }
     return std::nullopt;
 }
 
