@@ -130,6 +130,7 @@ std::string help_on_variables(std::span<const VariableSpec> variables, bool of_v
         if (variable.context == VariableContext::Vdev && !of_vdevs) continue;
         const auto kind = fmt::format("({}, {})", type_text(variable), context_name(variable.context));
         fmt::format_to(std::back_inserter(out), "{:<{}}  {:<18}  {}", variable.name, column, kind, variable.help);
+        if (!variable.fallback.empty()) fmt::format_to(std::back_inserter(out), "; default: {}", variable.fallback);
         if (!variable.no_effect.empty()) fmt::format_to(std::back_inserter(out), "; no effect: {}", variable.no_effect);
         out += '\n';
     }

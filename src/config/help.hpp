@@ -16,8 +16,8 @@ namespace qvm {
 [[nodiscard]] std::string help_on_vdev(const VdevSyntax& type);
 /// What a variable takes: "boolean", "off|2M|1G".
 [[nodiscard]] std::string type_text(const VariableSpec& variable);
-/// `set ?`: a variable per line: name, (type, context), meaning, and why it has no effect if it has none. Those of a
-/// vdev on demand only.
+/// `set ?`: a variable per line: name, (type, context), meaning, default, and why it has no effect if it has none.
+/// Those of a vdev on demand only.
 [[nodiscard]] std::string help_on_variables(std::span<const VariableSpec> variables, bool of_vdevs = true);
 
 }  // namespace qvm

@@ -31,6 +31,7 @@ struct VariableSpec {
     std::string_view no_effect{};  ///< why setting it does nothing here; empty if it works
     VariableContext context = VariableContext::Global;
     std::span<const std::string_view> choices{};  ///< for VariableType::Choice
+    std::string_view fallback{};                  ///< the default in words; empty if there is none
 };
 
 [[nodiscard]] std::span<const VariableSpec> variables() noexcept;

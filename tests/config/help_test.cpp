@@ -36,12 +36,21 @@ TEST_CASE("the help on a vdev has each option's argument, meaning and default, a
 
 TEST_CASE("the help on variables is one per line with type, context and why it has no effect") {
     static constexpr std::array kSome{
-        VariableSpec{"a-long-name", VariableType::Tristate, "works"},
+        VariableSpec{.name = "a-long-name", .type = VariableType::Tristate, .help = "works", .fallback = "auto"},
         VariableSpec{"short", VariableType::Number, "does not", "as yet", VariableContext::Vdev},
     };
     CHECK(help_on_variables(kSome) ==
-          "a-long-name  (tristate, global)  works\n"
+          "a-long-name  (tristate, global)  works; default: auto\n"
           "short        (number, vdev)      does not; no effect: as yet\n");
+}
+
+TEST_CASE("every variable that has an effect says its default, and those of the language say theirs") {
+    const auto text = help_on_variables(variables());
+    for (const VariableSpec& variable : variables())
+        if (variable.no_effect.empty()) CHECK_FALSE(variable.fallback.empty());
+    for (const char* row : {"a halted vCPU gives up its host CPU; default: on", "; default: 0xffffffffffffffff",
+                            "size of the slog buffer; default: 4K; no effect: "})
+        CHECK(text.find(row) != std::string::npos);
 }
 
 TEST_CASE("the help on variables names every variable") {

@@ -422,9 +422,9 @@ TEST_CASE("vdev ? lists the types, and set ? the variables, without a complete c
     CHECK(types.says("ser8250     UART 16550A"));
     const auto after_words = run(qvm_command({"ram", "1M", "set", "?"}));
     CHECK(after_words.ending == kGood);
-    CHECK(
-        after_words.out.find("slog-buffer                 (address, global)   size of the slog buffer; no effect: ") !=
-        std::string::npos);
+    CHECK(after_words.out.find(
+              "slog-buffer                 (address, global)   size of the slog buffer; default: 4K; no effect: ") !=
+          std::string::npos);
 }
 
 TEST_CASE("vdev ? and set ? are answered inside files, too; variables of vdevs are listed behind one") {

@@ -119,11 +119,11 @@ std::string global_table() {
 
 std::string variables_table() {
     std::string out;
-    head(out, {"variable", "type", "context", "meaning", "effect"});
+    head(out, {"variable", "type", "context", "default", "meaning", "effect"});
     for (const VariableSpec& each : variables()) {
         const std::string effect = each.no_effect.empty() ? "yes" : fmt::format("none: {}", cell(each.no_effect));
         row(out, {code(each.name), cell(type_text(each)), each.context == VariableContext::Vdev ? "vdev" : "global",
-                  cell(each.help), effect});
+                  cell(each.fallback), cell(each.help), effect});
     }
     return out;
 }
