@@ -9,12 +9,21 @@
 #include "vmm/error.hpp"
 
 namespace qvm {
+namespace {
 
-void place_own_threads(const ThreadPlan& plan, Log* best_effort) {
+bool has_place(const ThreadPlace& wanted) noexcept { return !wanted.cpus.empty() || wanted.schedule; }
+
+void place_io_threads(const ThreadPlace& wanted, Log* best_effort) {
     for (const FoundThread& each : threads_of(::getpid())) {
         if (each.tid == ::getpid() || each.name.starts_with("vcpu/") || is_kernel_worker(each.name)) continue;
-        place_thread(each.tid, "io thread " + each.name, plan.io, best_effort);
+        place_thread(each.tid, "io thread " + each.name, wanted, best_effort);
     }
+}
+
+}  // namespace
+
+void place_own_threads(const ThreadPlan& plan, Log* best_effort) {
+    if (has_place(plan.io)) place_io_threads(plan.io, best_effort);
     place_thread(0, "main", plan.main, best_effort);
 }
 
