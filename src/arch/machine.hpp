@@ -52,6 +52,7 @@ public:
     /// `ordinal` counts the vdevs of this type from 0.
     [[nodiscard]] virtual Defaults defaults(const VdevType& type, unsigned ordinal) const = 0;
     [[nodiscard]] virtual MsiRouter& msi() = 0;
+    [[nodiscard]] virtual Doorbells& doorbells() = 0;
 
     /// Once all vdevs are made: opens KVM, makes the VM, puts what the guest boots from into its memory and makes the
     /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.

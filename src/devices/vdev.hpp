@@ -10,14 +10,18 @@
 #include "config/vm_config.hpp"
 #include "vmm/bus.hpp"
 #include "vmm/clock.hpp"
+#include "vmm/doorbells.hpp"
 #include "vmm/end_cause.hpp"
 #include "vmm/event_loop.hpp"
+#include "vmm/guest_memory.hpp"
 #include "vmm/irq_line.hpp"
 #include "vmm/log.hpp"
 
 namespace qvm {
 
 class CharPort;
+class PciFunction;
+struct PciIdentity;
 
 /// A virtual device. Made and destroyed on the main thread; its IoDevice part is called by vCPUs in between.
 class Vdev {
@@ -49,6 +53,14 @@ public:
     /// Puts `size` bytes of registers where the `loc` option says, else where the board has this type by default.
     /// A `loc` without prefix means `space`.
     virtual void map(GuestLocation::Space space, std::uint64_t size, IoDevice& registers) = 0;
+    /// Writes to the window of map(), at offsets from its start, that signal `fd` in place of reaching the registers if
+    /// the kernel can do that. `fd` must outlive the VM's run.
+    virtual void doorbell(const Doorbell& bell, int fd) = 0;
+    /// Whether the vdev, which can be both, is to be a function on the PCI bus: it has no `loc` in memory.
+    [[nodiscard]] virtual bool on_pci() const = 0;
+    /// The function that the vdev is, in place of map() and irq(): at the slot that `loc pci:` names, else at the next
+    /// free one. Once.
+    virtual PciFunction& pci(const PciIdentity& identity) = 0;
     /// The wire that the `intr` option names, else the board's default for this type.
     virtual IrqLine& irq() = 0;
     /// Makes the controller known under the vdev's name.
@@ -57,6 +69,8 @@ public:
     virtual std::unique_ptr<CharPort> char_port() = 0;
 
     virtual MsiRouter& msi() = 0;
+    /// Still empty while vdevs are made; filled before Vdev::start().
+    virtual const GuestMemory& memory() = 0;
     virtual EventLoop& loop() = 0;
     virtual Log& log() = 0;
     virtual const Clock& clock() = 0;

@@ -50,6 +50,17 @@ public:
         placed_.windows.push_back({io, range});
     }
 
+    void doorbell(const Doorbell& bell, int fd) override {
+        const PlacedVdev::Window& window = placed_.windows.back();
+        if (window.io) return;
+        services_.machine.doorbells().attach({window.range.start() + bell.address, bell.width, bell.value}, fd);
+    }
+
+    [[nodiscard]] bool on_pci() const override { return false; }
+    PciFunction& pci(const PciIdentity& /*identity*/) override {
+        throw ConfigError{spec_.where, fmt::format("{} needs PCI, which this board does not have", title(spec_))};
+    }
+
     IrqLine& irq() override {
         const auto claim = claim_line();
         placed_.interrupts.push_back(claim);
@@ -63,6 +74,7 @@ public:
 
     std::unique_ptr<CharPort> char_port() override { return open_char_port(spec_, services_.char_host); }
     MsiRouter& msi() override { return services_.machine.msi(); }
+    const GuestMemory& memory() override { return services_.memory; }
     EventLoop& loop() override { return services_.char_host.loop; }
     Log& log() override { return services_.char_host.log; }
     const Clock& clock() override { return services_.clock; }

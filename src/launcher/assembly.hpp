@@ -18,6 +18,7 @@ struct AssemblyServices {
     const VmConfig& config;
     const Catalog& catalog;
     Machine& machine;
+    const GuestMemory& memory;
     Buses& buses;
     IrqTable& irqs;
     const CharHost& char_host;

@@ -22,9 +22,19 @@ public:
     unsigned reserve(unsigned count) override { return std::exchange(next_, next_ + count); }
     void route(unsigned /*gsi*/, MsiMessage /*message*/) noexcept override {}
     void signal(unsigned /*gsi*/) noexcept override {}
+    void mask(unsigned /*gsi*/) noexcept override {}
+    void unmask(unsigned /*gsi*/) noexcept override {}
+    [[nodiscard]] bool pending(unsigned /*gsi*/) noexcept override { return false; }
+    [[nodiscard]] int trigger(unsigned /*gsi*/) noexcept override { return -1; }
 
 private:
     unsigned next_ = 0;
+};
+
+class NoDoorbells final : public Doorbells {
+public:
+    void attach(const Doorbell& /*bell*/, int /*fd*/) noexcept override {}
+    void detach(const Doorbell& /*bell*/, int /*fd*/) noexcept override {}
 };
 
 class ForeignMachine final : public Machine {
@@ -39,6 +49,7 @@ public:
 
     [[nodiscard]] Defaults defaults(const VdevType& /*type*/, unsigned /*ordinal*/) const override { return {}; }
     [[nodiscard]] MsiRouter& msi() override { return router_; }
+    [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> /*vdevs*/) override {
         throw HostError{"this board cannot run here"};
     }
@@ -51,6 +62,7 @@ public:
 private:
     AbsentController implicit_;
     NoRouter router_;
+    NoDoorbells doorbells_;
 };
 
 class ForeignPlan final : public BoardPlan {

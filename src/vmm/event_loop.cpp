@@ -20,8 +20,13 @@ namespace qvm {
 namespace {
 
 constexpr unsigned kRingEntries = 64;
-constexpr std::uint64_t kWakeId = 0;
+// Completions carry the address of an IoOperation, which is even, or an odd number.
+constexpr std::uint64_t kWakeId = 1;
+constexpr std::uint64_t kFirstWatchId = 3;
+constexpr std::uint64_t kIdStep = 2;
 constexpr std::uint64_t kIgnoredId = UINT64_MAX;  // completions of cancellations
+
+[[nodiscard]] constexpr bool is_operation(std::uint64_t id) noexcept { return id % 2 == 0; }
 
 class Ring {
 public:
@@ -45,6 +50,11 @@ public:
         ::io_uring_prep_poll_remove(entry, id);
         ::io_uring_sqe_set_data64(entry, kIgnoredId);
     }
+    void cancel(const IoOperation& operation) {
+        io_uring_sqe* entry = next();
+        ::io_uring_prep_cancel(entry, const_cast<IoOperation*>(&operation), 0);
+        ::io_uring_sqe_set_data64(entry, kIgnoredId);
+    }
     void wait() { ::io_uring_submit_and_wait(&ring_, 1); }
 
     template <typename Handler>
@@ -58,8 +68,7 @@ public:
         }
     }
 
-private:
-    io_uring_sqe* next() {
+    io_uring_sqe* next() noexcept {
         io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
         while (entry == nullptr) {
             ::io_uring_submit(&ring_);
@@ -67,6 +76,8 @@ private:
         }
         return entry;
     }
+
+private:
     io_uring ring_{};
 };
 
@@ -94,7 +105,7 @@ public:
     }
 
     std::uint64_t add(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready) {
-        const std::uint64_t id = next_id_.fetch_add(1);
+        const std::uint64_t id = next_id_.fetch_add(kIdStep);
         auto arm = [this, id, fd, events, handler = std::move(ready)]() mutable {
             watches_.emplace(id, Entry{fd, events, std::move(handler)});
             ring_.poll(fd, events, id);
@@ -129,6 +140,9 @@ public:
         changed.wait(lock, [&] { return done; });
     }
 
+    [[nodiscard]] io_uring_sqe* next_entry() noexcept { return ring_.next(); }
+    void cancel(const IoOperation& operation) noexcept { ring_.cancel(operation); }
+
     [[nodiscard]] bool on_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
 
 private:
@@ -147,6 +161,7 @@ private:
     }
 
     void complete(std::uint64_t id, int result) {
+        if (is_operation(id)) return reinterpret_cast<IoOperation*>(id)->done(result);
         if (id == kIgnoredId) return;
         if (id == kWakeId) {
             run_posted();
@@ -188,7 +203,7 @@ private:
     Ring ring_;
     EventFd wake_;
     std::map<std::uint64_t, Entry> watches_;
-    std::atomic<std::uint64_t> next_id_{1};
+    std::atomic<std::uint64_t> next_id_{kFirstWatchId};
     bool stop_ = false;
     std::mutex mutex_;  // guards posted_
     std::vector<std::function<void()>> posted_;
@@ -207,6 +222,8 @@ void EventLoop::post(std::function<void()> work) {
     if (impl_) impl_->post(std::move(work));
 }
 bool EventLoop::on_loop_thread() const noexcept { return impl_ && impl_->on_thread(); }
+io_uring_sqe* EventLoop::next_entry() noexcept { return impl_->next_entry(); }
+void EventLoop::cancel(IoOperation& operation) noexcept { impl_->cancel(operation); }
 void EventLoop::remove(std::uint64_t id) noexcept { impl_->remove(id); }
 
 Watch::Watch(Watch&& other) noexcept : loop_{std::exchange(other.loop_, nullptr)}, id_{other.id_} {}

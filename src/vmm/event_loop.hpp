@@ -2,6 +2,8 @@
 // One thread that waits for host file descriptors with io_uring and runs what was registered for them.
 #pragma once
 
+#include <liburing.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +31,16 @@ private:
     std::uint64_t id_ = 0;
 };
 
+/// Something that the kernel does for the owner of this object, which must stay where it is until done().
+class IoOperation {
+public:
+    /// On the loop's thread. `result` is that of the system call that the operation stands for: negative errno values.
+    virtual void done(int result) noexcept = 0;
+
+protected:
+    ~IoOperation() = default;
+};
+
 class EventLoop {
 public:
     /// Starts the thread `name` (at most 15 characters). Throws HostError if the kernel refuses an io_uring.
@@ -50,9 +62,22 @@ public:
 
     [[nodiscard]] bool on_loop_thread() const noexcept;
 
+    /// Begins an operation that `fill(sqe)` describes by one of liburing's io_uring_prep functions. The kernel gets it,
+    /// with all others, once the callbacks that are due have run. On the loop's thread only; each operation once until
+    /// it is done. What its descriptor refers to must outlive it. All must be done before the loop is destroyed.
+    template <typename Fill>
+    void submit(IoOperation& operation, Fill fill) {
+        io_uring_sqe* const entry = next_entry();
+        fill(entry);
+        ::io_uring_sqe_set_data(entry, &operation);
+    }
+    /// Asks the kernel to give the operation up; it is done() all the same. On the loop's thread only.
+    void cancel(IoOperation& operation) noexcept;
+
 private:
     friend class Watch;
     void remove(std::uint64_t id) noexcept;
+    [[nodiscard]] io_uring_sqe* next_entry() noexcept;
     class Impl;
     std::unique_ptr<Impl> impl_;
 };

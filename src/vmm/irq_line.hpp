@@ -36,6 +36,13 @@ public:
     virtual void route(unsigned gsi, MsiMessage message) noexcept = 0;
     /// Sends the input's message once. An input without a route sends nothing.
     virtual void signal(unsigned gsi) noexcept = 0;
+    /// A masked input keeps its signals, as one, until unmask(). Inputs begin unmasked. Not for a hot path.
+    virtual void mask(unsigned gsi) noexcept = 0;
+    virtual void unmask(unsigned gsi) noexcept = 0;
+    /// Whether a masked input has a signal waiting.
+    [[nodiscard]] virtual bool pending(unsigned gsi) noexcept = 0;
+    /// The eventfd behind signal(), for the kernel's devices.
+    [[nodiscard]] virtual int trigger(unsigned gsi) noexcept = 0;
 };
 
 }  // namespace qvm

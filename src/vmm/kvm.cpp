@@ -105,6 +105,14 @@ void KvmVm::assign_irqfd(int fd, unsigned gsi) const {
     check("KVM_IRQFD", ::ioctl(fd_.get(), KVM_IRQFD, &request));
 }
 
+void KvmVm::deassign_irqfd(int fd, unsigned gsi) const {
+    kvm_irqfd request{};
+    request.fd = static_cast<std::uint32_t>(fd);
+    request.gsi = gsi;
+    request.flags = KVM_IRQFD_FLAG_DEASSIGN;
+    check("KVM_IRQFD", ::ioctl(fd_.get(), KVM_IRQFD, &request));
+}
+
 KvmVcpuFd::KvmVcpuFd(const Kvm& kvm, const KvmVm& vm, unsigned id)
     : fd_{check("KVM_CREATE_VCPU", ::ioctl(vm.fd(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)))},
       mapping_{"cannot map a vCPU's kvm_run", fd_.get(), kvm.run_size()},

@@ -50,6 +50,8 @@ public:
     void adopt(const GuestMemory& memory) const;
     /// Makes `fd` (an eventfd) raise `gsi`.
     void assign_irqfd(int fd, unsigned gsi) const;
+    /// Ends that. What `fd` is signalled from then on stays in it.
+    void deassign_irqfd(int fd, unsigned gsi) const;
 
 private:
     UniqueFd fd_;

@@ -2,8 +2,10 @@
 #include "vmm/kvm_irq.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <new>
+#include <utility>
 
 namespace qvm {
 namespace {
@@ -27,7 +29,8 @@ void KvmMsiRouter::bind(const KvmVm& vm) {
         throw HostError{fmt::format("{}: the kernel has {} interrupt routes, and {} are needed", kRouting.name, limit,
                                     inputs_.size())};
     vm_ = &vm;
-    for (unsigned gsi = 0; gsi < inputs_.size(); ++gsi) vm.assign_irqfd(inputs_[gsi].trigger.fd(), gsi);
+    for (unsigned gsi = 0; gsi < inputs_.size(); ++gsi)
+        if (!inputs_[gsi].masked) vm.assign_irqfd(inputs_[gsi].trigger.fd(), gsi);
     // Allocated now, so that a guest that programs routes causes no allocation.
     const std::size_t bytes = sizeof(kvm_irq_routing) + inputs_.size() * sizeof(kvm_irq_routing_entry);
     table_.resize((bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
@@ -57,5 +60,31 @@ void KvmMsiRouter::write_table() noexcept {
 }
 
 void KvmMsiRouter::signal(unsigned gsi) noexcept { inputs_[gsi].trigger.signal(); }
+
+void KvmMsiRouter::mask(unsigned gsi) noexcept { connect(gsi, true); }
+
+void KvmMsiRouter::unmask(unsigned gsi) noexcept { connect(gsi, false); }
+
+void KvmMsiRouter::connect(unsigned gsi, bool masked) noexcept {
+    const std::scoped_lock lock{mutex_};
+    Input& input = inputs_[gsi];
+    if (std::exchange(input.masked, masked) == masked || vm_ == nullptr) return;
+    try {
+        if (masked)
+            vm_->deassign_irqfd(input.trigger.fd(), gsi);
+        else
+            vm_->assign_irqfd(input.trigger.fd(), gsi);
+    } catch (const HostError&) {
+        refused_.count();
+    }
+}
+
+bool KvmMsiRouter::pending(unsigned gsi) noexcept {
+    const std::scoped_lock lock{mutex_};
+    pollfd waiting{inputs_[gsi].trigger.fd(), POLLIN, 0};
+    return inputs_[gsi].masked && ::poll(&waiting, 1, 0) == 1;
+}
+
+int KvmMsiRouter::trigger(unsigned gsi) noexcept { return inputs_[gsi].trigger.fd(); }
 
 }  // namespace qvm

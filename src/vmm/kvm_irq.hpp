@@ -24,17 +24,25 @@ public:
     unsigned reserve(unsigned count) override;
     void route(unsigned gsi, MsiMessage message) noexcept override;
     void signal(unsigned gsi) noexcept override;
+    /// A masked input's eventfd is taken from the kernel, so that it keeps its count; the kernel looks at the count
+    /// when it gets the eventfd back.
+    void mask(unsigned gsi) noexcept override;
+    void unmask(unsigned gsi) noexcept override;
+    [[nodiscard]] bool pending(unsigned gsi) noexcept override;
+    [[nodiscard]] int trigger(unsigned gsi) noexcept override;
 
 private:
     struct Input {
         EventFd trigger;
-        std::optional<MsiMessage> message;
+        std::optional<MsiMessage> message{};
+        bool masked = false;
     };
+    void connect(unsigned gsi, bool masked) noexcept;
     void write_table() noexcept;
 
     const KvmVm* vm_ = nullptr;
     GuestFault refused_;
-    std::mutex mutex_;  // guards the messages and table_; the inputs themselves are fixed once the vCPUs run
+    std::mutex mutex_;  // guards messages, masks and table_; the inputs themselves are fixed once the vCPUs run
     std::vector<Input> inputs_;
     std::vector<std::uint64_t> table_;  ///< room for a kvm_irq_routing with every input in it
 };

@@ -23,7 +23,7 @@ public:
         INFO(diagnostics.render(sources));
         REQUIRE(config);
         if (with_controller) irqs.add("pic", controller, {});
-        result = assemble({*config, catalog, machine, buses, irqs, host, control, clock}, diagnostics);
+        result = assemble({*config, catalog, machine, memory, buses, irqs, host, control, clock}, diagnostics);
     }
 
     [[nodiscard]] std::string text() const { return diagnostics.render(sources); }
@@ -39,6 +39,7 @@ public:
     EventLoop loop{"io/test"};
     CharHost host{loop, log};
     FakeMachine machine;
+    GuestMemory memory;
     FakeController controller;
     Buses buses;
     IrqTable irqs;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -92,11 +93,20 @@ public:
         routes[gsi] = message;
         ++route_calls;
     }
-    /// As a kernel does: nothing is sent without a route.
+    /// As a kernel does: nothing is sent without a route, and what is masked waits.
     void signal(unsigned gsi) noexcept override {
+        if (masked.contains(gsi)) return void(waiting.insert(gsi));
         if (const auto found = routes.find(gsi); found != routes.end()) sent.push_back(found->second);
     }
+    void mask(unsigned gsi) noexcept override { masked.insert(gsi); }
+    void unmask(unsigned gsi) noexcept override {
+        if (masked.erase(gsi) != 0 && waiting.erase(gsi) != 0) signal(gsi);
+    }
+    [[nodiscard]] bool pending(unsigned gsi) noexcept override { return waiting.contains(gsi); }
+    [[nodiscard]] int trigger(unsigned) noexcept override { return -1; }
 
+    std::set<unsigned> masked;
+    std::set<unsigned> waiting;
     std::map<unsigned, MsiMessage> routes;
     unsigned route_calls = 0;
     std::vector<MsiMessage> sent;
@@ -179,10 +189,14 @@ public:
         if (!range || bus_->attach(*range, registers, "vdev under test")) throw std::logic_error{"map"};
         window = size;
     }
+    void doorbell(const Doorbell& bell, int fd) override { doorbells.emplace_back(bell, fd); }
+    [[nodiscard]] bool on_pci() const override { return false; }
+    PciFunction& pci(const PciIdentity&) override { throw std::logic_error{"no PCI here"}; }
     IrqLine& irq() override { return line; }
     void provide(InterruptController& controller) override { provided = &controller; }
     std::unique_ptr<CharPort> char_port() override { return std::make_unique<FakeCharPort>(host); }
     MsiRouter& msi() override { return router; }
+    const GuestMemory& memory() override { return ram; }
     EventLoop& loop() override {
         if (!loop_) loop_ = std::make_unique<EventLoop>("test loop");
         return *loop_;
@@ -207,6 +221,8 @@ public:
 
     Buses buses;
     std::uint64_t window = 0;
+    std::vector<std::pair<Doorbell, int>> doorbells;
+    GuestMemory ram;  ///< empty until the test adds some
     RecordingIrq line;
     InterruptController* provided = nullptr;
     FakeHostEnd host;

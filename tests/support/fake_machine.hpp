@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "arch/machine.hpp"
@@ -17,9 +19,23 @@ public:
     }
     void route(unsigned gsi, MsiMessage message) noexcept override { messages[gsi] = message; }
     void signal(unsigned gsi) noexcept override { signalled.push_back(gsi); }
+    void mask(unsigned gsi) noexcept override { masked.insert(gsi); }
+    void unmask(unsigned gsi) noexcept override { masked.erase(gsi); }
+    [[nodiscard]] bool pending(unsigned) noexcept override { return false; }
+    [[nodiscard]] int trigger(unsigned) noexcept override { return -1; }
 
     std::vector<MsiMessage> messages;
     std::vector<unsigned> signalled;
+    std::set<unsigned> masked;
+};
+
+/// Remembers what is attached.
+class FakeDoorbells final : public Doorbells {
+public:
+    void attach(const Doorbell& bell, int fd) noexcept override { attached.emplace_back(bell, fd); }
+    void detach(const Doorbell& bell, int fd) noexcept override { std::erase(attached, std::pair{bell, fd}); }
+
+    std::vector<std::pair<Doorbell, int>> attached;
 };
 
 /// A controller that remembers the level of its lines.
@@ -50,6 +66,7 @@ public:
         return {GuestLocation{GuestLocation::Space::Io, 0x3f8, {}}, 4};
     }
     [[nodiscard]] MsiRouter& msi() override { return router; }
+    [[nodiscard]] Doorbells& doorbells() override { return bells; }
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev>) override { return {}; }
     bool press_power_button() noexcept override { return false; }
     void end_of_interrupt(std::uint8_t) noexcept override {}
@@ -58,6 +75,7 @@ public:
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return 0; }
 
     FakeRouter router;
+    FakeDoorbells bells;
 };
 
 }  // namespace qvm

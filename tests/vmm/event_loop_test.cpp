@@ -2,15 +2,20 @@
 #include "vmm/event_loop.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <future>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "vmm/event_fd.hpp"
+#include "vmm/unique_fd.hpp"
 
 using namespace qvm;
 
@@ -114,4 +119,47 @@ TEST_CASE("a loop that never runs takes watches and work, and calls nobody") {
     }
     CHECK_FALSE(loop.on_loop_thread());
     CHECK_FALSE(called);
+}
+
+namespace {
+
+class Read final : public IoOperation {
+public:
+    void done(int result) noexcept override { finished.set_value(result); }
+    std::promise<int> finished;
+};
+
+}  // namespace
+
+TEST_CASE("an operation is done on the loop's thread with the result of its system call") {
+    EventLoop loop{"io/test"};
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const UniqueFd from{ends[0]};
+    const UniqueFd to{ends[1]};
+    std::array<char, 8> text{};
+    Read read;
+    loop.post([&] {
+        loop.submit(read,
+                    [&](io_uring_sqe* entry) { ::io_uring_prep_read(entry, from.get(), text.data(), text.size(), 0); });
+    });
+    REQUIRE(::write(to.get(), "abc", 3) == 3);
+    CHECK(read.finished.get_future().get() == 3);
+    CHECK(std::string_view{text.data()} == "abc");
+}
+
+TEST_CASE("an operation that was cancelled is done all the same") {
+    EventLoop loop{"io/test"};
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const UniqueFd from{ends[0]};
+    const UniqueFd to{ends[1]};
+    char byte = 0;
+    Read read;
+    loop.post([&] {
+        loop.submit(read, [&](io_uring_sqe* entry) { ::io_uring_prep_read(entry, from.get(), &byte, 1, 0); });
+        loop.cancel(read);
+    });
+    const int result = read.finished.get_future().get();
+    CHECK((result == -ECANCELED || result == -EINTR));
 }

@@ -17,6 +17,7 @@
 #include "arch/x86/vdevs.hpp"
 #include "config/settings.hpp"
 #include "vcpu/vcpu_thread.hpp"
+#include "vmm/kvm_doorbells.hpp"
 #include "vmm/kvm_irq.hpp"
 
 namespace qvm {
@@ -90,7 +91,7 @@ class X86Machine final : public Machine {
 public:
     /// Without a `plan` it cannot boot.
     X86Machine(const VmConfig& config, const BootPlan* plan, const BoardServices& services)
-        : config_{config}, plan_{plan}, services_{services}, router_{services.log} {
+        : config_{config}, plan_{plan}, services_{services}, router_{services.log}, doorbells_{services.log} {
         attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
         services_.irqs.keep(kSciGsi, "ACPI's SCI");
         if (!declares_ioapic()) add_implicit_ioapic();
@@ -103,6 +104,7 @@ public:
         return {};
     }
     [[nodiscard]] MsiRouter& msi() override { return router_; }
+    [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
 
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
         connect_sci();
@@ -110,6 +112,7 @@ public:
         apply_settings(kernel_->vm);
         kernel_->vm.adopt(services_.memory);
         router_.bind(kernel_->vm);
+        doorbells_.bind(kernel_->vm);
         const BootEntry entry = install_boot(*plan_, services_.memory, describe(vdevs));
         return make_vcpus(entry);
     }
@@ -208,6 +211,7 @@ private:
     BoardServices services_;
     std::optional<KernelVm> kernel_;
     KvmMsiRouter router_;
+    KvmDoorbells doorbells_;
     std::optional<Ioapic> implicit_ioapic_;
     std::uint64_t ticks_per_second_ = 0;
     LateLine sci_;
