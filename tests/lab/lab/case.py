@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from .images import Images
+from . import images
+from .images import Extras, Images
+from .initramfs import with_needs
 from .l1 import L1
 from .vm import Failed, Vm
 
@@ -66,6 +68,7 @@ class Lab:
         self._deadline = time.monotonic() + limit
         self.directory = directory
         self.vms: list[Vm] = []
+        self._initrds = 0
 
     def guest(
         self,
@@ -75,17 +78,43 @@ class Lab:
         cpus: int = 1,
         cmdline: str = "quiet",
         vdevs: str = "vdev ser8250\n  hostdev -",
+        ram: str = "256M",
+        initrd: Path | None = None,
     ) -> str:
         """The smallest configuration of a Linux guest that does the task (see guest-init)."""
         return (
-            "ram 256M\n"
+            f"ram {ram}\n"
             + "cpu\n" * cpus
             + f"load {self.images.kernels[kernel].image(form)}\n"
-            + f"initrd load {self.images.guest_initrd[kernel]}\n"
+            + f"initrd load {initrd or self.images.guest_initrd[kernel]}\n"
             + f'cmdline "console=ttyS0 panic=-1 {cmdline} lab.do={task}"\n'
             + vdevs
             + "\n"
         )
+
+    def guest_with(self, script: str, extras: Extras, kernel: str = "std", **more) -> str:
+        """The same for a guest that runs a shell script of the case's own (`sh -e`), says TASK-ENDED and its exit code,
+        and powers off. With `lab.root=/dev/vda` on its command line it does so with that file system as its root."""
+        self._initrds += 1
+        to = self.directory / f"initrd-{self._initrds}.gz"
+        images.task_initrd(self.images.guest_initrd[kernel], self.images.kernels[kernel], script, extras, to)
+        return self.guest("script", kernel, initrd=to, **more)
+
+    def root_image(self) -> Path:
+        """A file system for guests with more programs than fit into an initrd; to be read only, or copied in the L1."""
+        return images.root_image()
+
+    def load_in_l1(self, *modules: str) -> None:
+        """Kernel modules with what they need; those that are there already stay."""
+        for path in with_needs(self.images.kernels["std"], modules):
+            self._l1.run(["/bin/busybox", "insmod", str(path)])
+
+    def run_in_l1(self, *argv: str) -> str:
+        """Runs a program of the L1 to its end, which must be a good one; returns what it printed."""
+        vm = self.run(*argv)
+        code = vm.wait_for_end()
+        check(code == 0, f"{' '.join(argv)} ended with {code}: {vm.stderr}")
+        return vm.stdout
 
     def start(self, configuration: str, tty: bool = False) -> Vm:
         """Starts qvm in the L1, with the case's own directory as the current one."""
