@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/vfio/host_pci.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <set>
+
+namespace qvm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kBridgeClass = 0x06;
+constexpr unsigned kIffUp = 1;  // linux/if.h
+
+template <typename Number>
+std::optional<Number> number(std::string_view text, int base) noexcept {
+    if (base == 16 && text.starts_with("0x")) text.remove_prefix(2);
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::string first_line(const fs::path& file) {
+    std::string line;
+    std::ifstream stream{file};
+    std::getline(stream, line);
+    return line;
+}
+
+std::uint32_t hex_in(const fs::path& file) { return number<std::uint32_t>(first_line(file), 16).value_or(0); }
+
+std::string target_name(const fs::path& link) {
+    std::error_code none;
+    return fs::read_symlink(link, none).filename().string();
+}
+
+std::vector<fs::path> entries(const fs::path& directory) {
+    std::vector<fs::path> found;
+    std::error_code error;
+    for (fs::directory_iterator each{directory, error}, end; !error && each != end; each.increment(error))
+        found.push_back(each->path());
+    std::ranges::sort(found);
+    return found;
+}
+
+/// "major:minor" of everything that is mounted or swapped on (proc(5)).
+std::set<std::string> mounted_devices(const fs::path& root) {
+    std::set<std::string> devices;
+    std::ifstream mounts{root / "proc/self/mountinfo"};
+    for (std::string line; std::getline(mounts, line);) {
+        std::array<std::string, 3> field;
+        std::size_t at = 0;
+        for (std::string& each : field) {
+            const std::size_t end = std::min(line.find(' ', at), line.size());
+            each = line.substr(at, end - at);
+            at = std::min(end + 1, line.size());
+        }
+        devices.insert(field[2]);
+    }
+    return devices;
+}
+
+void find_networks(const fs::path& device, std::vector<std::string>& in_use) {
+    for (const fs::path& interface : entries(device / "net"))
+        if ((hex_in(interface / "flags") & kIffUp) != 0)
+            in_use.push_back(fmt::format("network interface {} is up", interface.filename().string()));
+}
+
+/// Block devices and their partitions lie at different depths: below the function, its controller, its namespace.
+void find_mounts(const fs::path& directory, const std::set<std::string>& mounted, unsigned depth,
+                 std::vector<std::string>& in_use) {
+    for (const fs::path& each : entries(directory)) {
+        std::error_code none;
+        if (!fs::is_directory(fs::symlink_status(each, none))) continue;
+        const std::string number = first_line(each / "dev");
+        if (!number.empty() && mounted.contains(number))
+            in_use.push_back(fmt::format("{} is mounted", each.filename().string()));
+        if (depth > 0) find_mounts(each, mounted, depth - 1, in_use);
+    }
+}
+
+HostPciFunction read_function(const fs::path& device, HostPciAddress address, const std::set<std::string>& mounted) {
+    constexpr unsigned kDeepest = 6;  // ata1/host0/target0:0:0/0:0:0:0/block/sda/sda1
+    HostPciFunction function{.address = address};
+    function.id = {static_cast<std::uint16_t>(hex_in(device / "vendor")),
+                   static_cast<std::uint16_t>(hex_in(device / "device"))};
+    function.class_code = hex_in(device / "class");
+    function.driver = target_name(device / "driver");
+    const std::string override_name = first_line(device / "driver_override");
+    if (override_name != "(null)") function.driver_override = override_name;
+    function.group = number<unsigned>(target_name(device / "iommu_group"), 10);
+    find_networks(device, function.in_use);
+    find_mounts(device, mounted, kDeepest, function.in_use);
+    return function;
+}
+
+/// Drivers that leave a group viable: VFIO's own, and that of ports, which does no DMA.
+bool keeps_group_viable(const HostPciFunction& function) {
+    return function.driver.empty() || function.driver == kVfioPci || function.driver == "pci-stub" ||
+           function.driver == "pcieport";
+}
+
+}  // namespace
+
+std::optional<HostPciAddress> HostPciAddress::parse(std::string_view text) noexcept {
+    HostPciAddress address;
+    if (std::ranges::count(text, ':') == 2) {
+        const std::size_t colon = text.find(':');
+        const auto domain = number<std::uint32_t>(text.substr(0, colon), 16);
+        if (!domain) return std::nullopt;
+        address.domain = *domain;
+        text.remove_prefix(colon + 1);
+    }
+    const std::size_t colon = text.find(':');
+    const std::size_t dot = text.find('.');
+    if (colon == std::string_view::npos || dot == std::string_view::npos || dot < colon) return std::nullopt;
+    const auto bus = number<std::uint8_t>(text.substr(0, colon), 16);
+    const auto device = number<std::uint8_t>(text.substr(colon + 1, dot - colon - 1), 16);
+    const auto function = number<std::uint8_t>(text.substr(dot + 1), 8);
+    if (!bus || !device || !function || *device > 31 || *function > 7) return std::nullopt;
+    address.bus = *bus;
+    address.device = *device;
+    address.function = *function;
+    return address;
+}
+
+std::string HostPciAddress::text() const {
+    return fmt::format("{:04x}:{:02x}:{:02x}.{}", domain, bus, device, function);
+}
+
+bool HostPciFunction::is_bridge() const noexcept { return class_code >> 16 == kBridgeClass; }
+
+std::vector<HostPciFunction> host_pci_functions(const fs::path& root) {
+    const std::set<std::string> mounted = mounted_devices(root);
+    std::vector<HostPciFunction> all;
+    for (const fs::path& device : entries(root / "sys/bus/pci/devices"))
+        if (const auto address = HostPciAddress::parse(device.filename().string()))
+            all.push_back(read_function(device, *address, mounted));
+    std::ranges::sort(all, {}, &HostPciFunction::address);
+    return all;
+}
+
+std::vector<const HostPciFunction*> group_mates(const HostPciFunction& function, std::span<const HostPciFunction> all) {
+    std::vector<const HostPciFunction*> mates;
+    for (const HostPciFunction& other : all)
+        if (function.group && other.group == function.group && other.address != function.address &&
+            !keeps_group_viable(other))
+            mates.push_back(&other);
+    return mates;
+}
+
+PassVerdict judge_pass(const HostPciFunction& function, std::span<const HostPciFunction> all) {
+    using Kind = PassVerdict::Kind;
+    if (function.is_bridge()) return {Kind::Impossible, "a bridge stays with the host"};
+    if (!function.group)
+        return {Kind::Impossible,
+                "no IOMMU group: switch the IOMMU on in the firmware, and for Intel's boot with intel_iommu=on"};
+    std::string others;
+    for (const HostPciFunction* mate : group_mates(function, all))
+        others += fmt::format("{}{} ({})", others.empty() ? "" : ", ", mate->address.text(), mate->driver);
+    if (!others.empty())
+        return {Kind::NeedsBind, fmt::format("shares group {} with {}: bind these, too", *function.group, others)};
+    if (function.driver == kVfioPci) return {Kind::Ready, {}};
+    return {Kind::NeedsBind, function.driver.empty() ? "no driver yet: bind it" : "bind it"};
+}
+
+}  // namespace qvm

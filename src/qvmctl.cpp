@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an operator does around VMs. So far: hands PCI functions of the host over to guests.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "config/diagnostics.hpp"
+#include "config/json_text.hpp"
+#include "ops/pass_binding.hpp"
+#include "vmm/error.hpp"
+
+namespace {
+
+using namespace qvm;
+
+constexpr int kExitUsage = 65;
+constexpr int kExitHost = 64;
+
+struct PassArguments {
+    bool json = false;
+    bool dry_run = false;
+    bool force = false;
+    std::vector<std::string> addresses{};
+};
+
+/// The user asked for something that is not there or not sensible.
+class UsageError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+std::string_view word_of(PassVerdict::Kind kind) {
+    switch (kind) {
+        case PassVerdict::Kind::Ready:
+            return "ready";
+        case PassVerdict::Kind::NeedsBind:
+            return "needs-bind";
+        case PassVerdict::Kind::Impossible:
+            return "impossible";
+    }
+    return "";
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+    return text;
+}
+
+std::string to_json(const HostPciFunction& function, const PassVerdict& verdict) {
+    JsonObject object;
+    object.text("address", function.address.text());
+    object.text("id", fmt::format("{:04x}:{:04x}", function.id.vendor, function.id.device));
+    object.text("class", fmt::format("{:06x}", function.class_code));
+    object.text("driver", function.driver);
+    if (function.group) object.number("group", *function.group);
+    object.text("verdict", word_of(verdict.kind));
+    object.text("why", verdict.why);
+    object.raw("in_use", json_array(function.in_use, [](const std::string& each) { return json_string(each); }));
+    return object.done();
+}
+
+void list(const PassArguments& arguments) {
+    const auto all = host_pci_functions();
+    const auto verdict = [&](const HostPciFunction& each) { return judge_pass(each, all); };
+    if (arguments.json) {
+        fmt::print("{}\n", json_array(all, [&](const HostPciFunction& each) { return to_json(each, verdict(each)); }));
+        return;
+    }
+    constexpr const char* kRow = "{:<13} {:>5}  {:<9}  {:<6}  {:<16} {}\n";
+    fmt::print(kRow, "ADDRESS", "GROUP", "ID", "CLASS", "DRIVER", "FOR A GUEST");
+    for (const HostPciFunction& each : all) {
+        const PassVerdict judged = verdict(each);
+        std::string remark = judged.kind == PassVerdict::Kind::Ready ? "ready" : judged.why;
+        if (!each.in_use.empty()) remark += fmt::format(" ({})", joined(each.in_use));
+        fmt::print(kRow, each.address.text(), each.group ? std::to_string(*each.group) : "-",
+                   fmt::format("{:04x}:{:04x}", each.id.vendor, each.id.device), fmt::format("{:06x}", each.class_code),
+                   each.driver.empty() ? "-" : each.driver, remark);
+    }
+}
+
+std::vector<HostPciFunction> chosen(const PassArguments& arguments, const std::vector<HostPciFunction>& all) {
+    std::vector<HostPciFunction> functions;
+    for (const std::string& word : arguments.addresses) {
+        const auto address = HostPciAddress::parse(word);
+        if (!address) throw UsageError{fmt::format("{} is no PCI address: write it as 0000:01:00.0", qvm::quoted(word))};
+        const auto found = std::ranges::find(all, *address, &HostPciFunction::address);
+        if (found == all.end())
+            throw UsageError{
+                fmt::format("there is no PCI function {}\n  'qvmctl pass list' names them", address->text())};
+        functions.push_back(*found);
+    }
+    return functions;
+}
+
+void demand_bindable(const HostPciFunction& function, const std::vector<HostPciFunction>& all, bool force) {
+    const PassVerdict verdict = judge_pass(function, all);
+    if (verdict.kind == PassVerdict::Kind::Impossible)
+        throw UsageError{fmt::format("{} cannot be passed: {}", function.address.text(), verdict.why)};
+    if (!function.in_use.empty() && !force)
+        throw UsageError{fmt::format("the host uses {}: {}\n  end that first, or take it all the same with --force",
+                                     function.address.text(), joined(function.in_use))};
+}
+
+void show(const std::vector<SysfsWrite>& steps) {
+    for (const SysfsWrite& step : steps)
+        fmt::print("echo {} > /{}\n", step.value == "\n" ? "" : step.value, step.file.string());
+}
+
+void bind(const PassArguments& arguments) {
+    const auto all = host_pci_functions();
+    const auto functions = chosen(arguments, all);
+    for (const HostPciFunction& each : functions) demand_bindable(each, all, arguments.force);
+    const PassBinding binding;
+    for (const HostPciFunction& each : functions) {
+        if (arguments.dry_run) {
+            show(binding.bind_steps(each));
+            continue;
+        }
+        binding.bind(each);
+        fmt::print("{}: vfio-pci has it{}\n", each.address.text(),
+                   each.driver.empty() || each.driver == kVfioPci ? "" : ", in place of " + each.driver);
+    }
+    if (arguments.dry_run) return;
+    const auto now = host_pci_functions();
+    for (const HostPciFunction& each : chosen(arguments, now))
+        if (const PassVerdict verdict = judge_pass(each, now); verdict.kind != PassVerdict::Kind::Ready)
+            fmt::print("{}: not ready yet: {}\n", each.address.text(), verdict.why);
+}
+
+void restore(const PassArguments& arguments) {
+    const auto all = host_pci_functions();
+    const PassBinding binding;
+    for (const HostPciFunction& each : chosen(arguments, all)) {
+        if (arguments.dry_run) {
+            show(binding.restore_steps(each));
+            continue;
+        }
+        binding.restore(each);
+        fmt::print("{}: back with the host\n", each.address.text());
+    }
+}
+
+void add_addresses(CLI::App& command, PassArguments& arguments) {
+    command.add_option("address", arguments.addresses, "PCI functions of the host, as 0000:01:00.0")
+        ->type_name("ADDRESS")
+        ->required();
+    command.add_flag("--dry-run", arguments.dry_run, "Print what would be written to sysfs, and write nothing");
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Helps to run virtual machines with qvm.", "qvmctl"};
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "qvmctl " QVM_VERSION);
+    PassArguments arguments;
+    CLI::App* const pass = app.add_subcommand("pass", "Devices of the host for guests (pass loc pci: ...)");
+    pass->require_subcommand(1);
+    CLI::App* const listing = pass->add_subcommand("list", "PCI functions, and whether a guest can have them");
+    listing->add_flag("--json", arguments.json, "For programs");
+    listing->callback([&] { list(arguments); });
+    CLI::App* const binding = pass->add_subcommand("bind", "Take them from their drivers, to vfio-pci");
+    add_addresses(*binding, arguments);
+    binding->add_flag("--force", arguments.force, "Also what the host is using");
+    binding->callback([&] { bind(arguments); });
+    CLI::App* const unbinding = pass->add_subcommand("unbind", "Give them back to the drivers that they had");
+    add_addresses(*unbinding, arguments);
+    unbinding->callback([&] { restore(arguments); });
+    try {
+        app.parse(argc, argv);
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const UsageError& error) {
+        fmt::print(stderr, "qvmctl: error: {}\n", error.what());
+        return kExitUsage;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "qvmctl: error: {}\n", error.what());
+        return kExitHost;
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/vfio/host_pci.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <string>
+
+#include "support/fake_root.hpp"
+
+using namespace qvm;
+using Kind = PassVerdict::Kind;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A host's sysfs with PCI functions.
+class Host {
+public:
+    void add(const std::string& address, const std::string& driver, const std::string& group,
+             const std::string& class_code = "0x020000") {
+        const std::string device = "sys/bus/pci/devices/" + address + "/";
+        root.write(device + "vendor", "0x8086\n");
+        root.write(device + "device", "0x10d3\n");
+        root.write(device + "class", class_code + "\n");
+        root.write(device + "driver_override", "(null)\n");
+        if (!driver.empty()) link(device + "driver", "sys/bus/pci/drivers/" + driver);
+        if (!group.empty()) link(device + "iommu_group", "sys/kernel/iommu_groups/" + group);
+    }
+    void link(const std::string& from, const std::string& to) const {
+        fs::create_directories(root.path() / to);
+        fs::create_directory_symlink(root.path() / to, root.path() / from);
+    }
+    [[nodiscard]] std::vector<HostPciFunction> functions() const { return host_pci_functions(root.path()); }
+    [[nodiscard]] PassVerdict verdict(std::size_t which) const {
+        const auto all = functions();
+        return judge_pass(all.at(which), all);
+    }
+
+    test::FakeRoot root;
+};
+
+}  // namespace
+
+TEST_CASE("PCI addresses are read with and without their domain") {
+    CHECK(HostPciAddress::parse("0000:02:1f.7")->text() == "0000:02:1f.7");
+    CHECK(HostPciAddress::parse("2:0.0")->text() == "0000:02:00.0");
+    CHECK(HostPciAddress::parse("10000:e1:00.0")->text() == "10000:e1:00.0");
+    for (const char* wrong : {"", "02", "02:00", "0000:02:20.0", "02:00.8", "02:00.", "x:00.0", "0:0:0:0.0", "02.0:0"})
+        CHECK_FALSE(HostPciAddress::parse(wrong));
+}
+
+TEST_CASE("functions are read from sysfs in the order of their addresses") {
+    Host host;
+    host.add("0000:02:00.0", "nvme", "7", "0x010802");
+    host.add("0000:00:03.0", "", "");
+    const auto all = host.functions();
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].address.text() == "0000:00:03.0");
+    CHECK(all[0].driver.empty());
+    CHECK_FALSE(all[0].group);
+    CHECK(all[1].id == PciId{0x8086, 0x10d3});
+    CHECK(all[1].class_code == 0x010802);
+    CHECK(all[1].driver == "nvme");
+    CHECK(all[1].group == 7U);
+    CHECK(all[1].driver_override.empty());
+}
+
+TEST_CASE("what the host does with a function is told") {
+    Host host;
+    host.add("0000:01:00.0", "e1000e", "1");
+    host.root.write("sys/bus/pci/devices/0000:01:00.0/net/eth0/flags", "0x1003\n");
+    host.root.write("sys/bus/pci/devices/0000:01:00.0/net/eth1/flags", "0x1002\n");
+    host.add("0000:02:00.0", "nvme", "2", "0x010802");
+    host.root.write("sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1/nvme0n1p1/dev", "259:1\n");
+    host.root.write("sys/bus/pci/devices/0000:02:00.0/nvme/nvme0/nvme0n1/dev", "259:0\n");
+    host.root.write("proc/self/mountinfo", "25 1 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n");
+    const auto all = host.functions();
+    CHECK(all[0].in_use == std::vector<std::string>{"network interface eth0 is up"});
+    CHECK(all[1].in_use == std::vector<std::string>{"nvme0n1p1 is mounted"});
+}
+
+TEST_CASE("a function in a group of its own is ready once vfio-pci has it") {
+    Host host;
+    host.add("0000:01:00.0", "vfio-pci", "1");
+    host.add("0000:02:00.0", "nvme", "2");
+    CHECK(host.verdict(0).kind == Kind::Ready);
+    CHECK(host.verdict(1).kind == Kind::NeedsBind);
+}
+
+TEST_CASE("without an IOMMU nothing can be passed, and bridges never") {
+    Host host;
+    host.add("0000:01:00.0", "nvme", "");
+    host.add("0000:02:00.0", "pcieport", "2", "0x060400");
+    CHECK(host.verdict(0).kind == Kind::Impossible);
+    CHECK(host.verdict(0).why.find("IOMMU") != std::string::npos);
+    CHECK(host.verdict(1).kind == Kind::Impossible);
+}
+
+TEST_CASE("a shared group names who else must go, and ports may stay") {
+    Host host;
+    host.add("0000:00:1c.0", "pcieport", "4", "0x060400");
+    host.add("0000:01:00.0", "vfio-pci", "4");
+    host.add("0000:01:00.1", "snd_hda_intel", "4");
+    host.add("0000:01:00.2", "", "4");
+    const PassVerdict verdict = host.verdict(1);
+    CHECK(verdict.kind == Kind::NeedsBind);
+    CHECK(verdict.why.find("0000:01:00.1 (snd_hda_intel)") != std::string::npos);
+    CHECK(verdict.why.find("pcieport") == std::string::npos);
+    CHECK(verdict.why.find("0000:01:00.2") == std::string::npos);
+}
