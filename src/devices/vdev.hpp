@@ -23,6 +23,13 @@ class CharPort;
 class PciFunction;
 struct PciIdentity;
 
+/// The VM that a vdev is part of, as others know it.
+struct VmIdentity {
+    std::string_view system{};             ///< empty: it has no name
+    std::string_view runtime_directory{};  ///< where sockets may be put, which go with the VM; empty: there is none
+    bool check = false;                    ///< it is judged only: nothing of the host is opened that has an effect
+};
+
 /// A virtual device. Made and destroyed on the main thread; its IoDevice part is called by vCPUs in between.
 class Vdev {
 public:
@@ -67,6 +74,7 @@ public:
     virtual void provide(InterruptController& controller) = 0;
     /// The host's end that the `hostdev` options name; a port that swallows everything when there is none.
     virtual std::unique_ptr<CharPort> char_port() = 0;
+    [[nodiscard]] virtual VmIdentity vm() const = 0;
 
     virtual MsiRouter& msi() = 0;
     /// Still empty while vdevs are made; filled before Vdev::start().

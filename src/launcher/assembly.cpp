@@ -73,6 +73,9 @@ public:
     }
 
     std::unique_ptr<CharPort> char_port() override { return open_char_port(spec_, services_.char_host); }
+    [[nodiscard]] VmIdentity vm() const override {
+        return {services_.config.system, services_.char_host.runtime_directory, services_.char_host.check != nullptr};
+    }
     MsiRouter& msi() override { return services_.machine.msi(); }
     const GuestMemory& memory() override { return services_.memory; }
     EventLoop& loop() override { return services_.char_host.loop; }

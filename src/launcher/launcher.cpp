@@ -179,7 +179,7 @@ private:
     EventLoop loop_;
     Terminal terminal_;
     std::vector<NewPseudoTerminal> pseudo_terminals_;
-    CharHost char_host_{loop_, log_, &terminal_, nullptr, &pseudo_terminals_};
+    CharHost char_host_{loop_, log_, &terminal_, nullptr, &pseudo_terminals_, life_.runtime_directory()};
     PlacedBoard board_;
     std::optional<ExitStats> stats_;  ///< once the vCPUs are known; outlives them
     VcpuGroup vcpus_;

@@ -44,6 +44,8 @@ public:
     /// that no vCPU thread is stuck in the host.
     void tick(const std::function<bool()>& vcpus_live);
 
+    /// Its path; empty if there is none.
+    [[nodiscard]] std::string runtime_directory() const { return directory_ ? directory_->path() : std::string{}; }
     /// Null if there is none.
     [[nodiscard]] const RuntimeDir* directory() const noexcept { return directory_ ? &*directory_ : nullptr; }
 

@@ -195,6 +195,7 @@ public:
     IrqLine& irq() override { return line; }
     void provide(InterruptController& controller) override { provided = &controller; }
     std::unique_ptr<CharPort> char_port() override { return std::make_unique<FakeCharPort>(host); }
+    [[nodiscard]] VmIdentity vm() const override { return identity; }
     MsiRouter& msi() override { return router; }
     const GuestMemory& memory() override { return ram; }
     EventLoop& loop() override {
@@ -224,6 +225,7 @@ public:
     std::vector<std::pair<Doorbell, int>> doorbells;
     GuestMemory ram;  ///< empty until the test adds some
     RecordingIrq line;
+    VmIdentity identity{};
     InterruptController* provided = nullptr;
     FakeHostEnd host;
     FakeMsiRouter router;

@@ -34,6 +34,7 @@ struct CharHost {
     HostEndCheck* check =
         nullptr;  ///< if there is one, all ports swallow everything, and no host end is opened or made
     std::vector<NewPseudoTerminal>* pseudo_terminals = nullptr;  ///< gets those that are made; null: nobody asks
+    std::string runtime_directory{};                             ///< of this VM; empty if there is none
 };
 
 /// Opens what the `hostdev` options of `spec` name; without any, a port that swallows everything. Throws ConfigError
