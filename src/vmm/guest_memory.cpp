@@ -94,12 +94,17 @@ void GuestMemory::lock() const {
     }
 }
 
-std::optional<std::span<std::byte>> GuestMemory::span(Gpa at, std::size_t length) const noexcept {
+const GuestMemory::Block* GuestMemory::block_at(Gpa at) const noexcept {
     const auto behind = std::ranges::upper_bound(blocks_, raw(at), {}, [](const Block& b) { return b.range.start(); });
-    if (behind == blocks_.begin()) return std::nullopt;
+    if (behind == blocks_.begin()) return nullptr;
     const Block& block = *std::prev(behind);
-    if (!block.range.contains(raw(at), length)) return std::nullopt;
-    return block.mapping.bytes().subspan(raw(at) - block.range.start(), length);
+    return block.range.contains(raw(at)) ? &block : nullptr;
+}
+
+std::optional<std::span<std::byte>> GuestMemory::span(Gpa at, std::size_t length) const noexcept {
+    const Block* const block = block_at(at);
+    if (block == nullptr || !block->range.contains(raw(at), length)) return std::nullopt;
+    return block->mapping.bytes().subspan(raw(at) - block->range.start(), length);
 }
 
 bool GuestMemory::read(Gpa at, std::span<std::byte> out) const noexcept {

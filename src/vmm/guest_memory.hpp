@@ -44,6 +44,9 @@ public:
     /// In order of address.
     [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
 
+    /// The block that `at` lies in; nullptr if there is none. Valid as long as this object, once set-up is over.
+    [[nodiscard]] const Block* block_at(Gpa at) const noexcept;
+
     /// The host's view of [at, at + length), which must lie inside one block; nothing otherwise.
     /// Valid as long as this object.
     [[nodiscard]] std::optional<std::span<std::byte>> span(Gpa at, std::size_t length) const noexcept;

@@ -15,11 +15,12 @@
 
 namespace qvm {
 
-class Virtqueue;
+struct ChainSlot;
 
 /// A descriptor chain that the driver made available. Whoever has it must give it back by Virtqueue::push(), once; it
-/// may be kept for later and given back in any order. Its buffers have been checked: they lie in guest memory, and the
-/// writable ones in RAM. The guest may change their contents at any time: copy once, then judge the copy.
+/// may be kept for later and given back in any order, but not outlive the queue. Its buffers have been checked: they
+/// lie in guest memory, and the writable ones in RAM. The guest may change their contents at any time: copy once, then
+/// judge the copy.
 class Chain {
 public:
     Chain() noexcept = default;
@@ -53,9 +54,8 @@ public:
 
 private:
     friend class Virtqueue;
-    struct Slot;
-    explicit Chain(Slot& slot) noexcept : slot_{&slot} {}
-    Slot* slot_ = nullptr;
+    explicit Chain(ChainSlot& slot) noexcept : slot_{&slot} {}
+    ChainSlot* slot_ = nullptr;
 };
 
 /// Used by one thread at a time. No allocation in steady state. A driver that breaks the rules breaks the queue: from
@@ -63,7 +63,8 @@ private:
 class Virtqueue {
 public:
     /// Areas outside of guest memory, misaligned ones or an impossible size make a queue that is broken from the start.
-    /// `memory` must outlive the queue.
+    /// `memory` must outlive the queue. Look at a new queue once without having been notified: what the driver wrote
+    /// into the areas before is its own business.
     Virtqueue(const GuestMemory& memory, const QueueSetup& setup);
     Virtqueue(Virtqueue&&) noexcept;
     Virtqueue& operator=(Virtqueue&&) noexcept;
