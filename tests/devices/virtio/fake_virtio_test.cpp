@@ -53,8 +53,8 @@ private:
             while (auto chain = queue_->pop()) {
                 std::array<std::byte, 64> data{};
                 const std::size_t size = chain->read(0, data);
-                queue_->push(std::move(*chain),
-                             static_cast<std::uint32_t>(chain->write(0, std::span{data}.first(size))));
+                const std::size_t written = chain->write(0, std::span{data}.first(size));
+                queue_->push(std::move(*chain), static_cast<std::uint32_t>(written));
             }
         } while (queue_->enable_notifications());
         if (queue_->interrupt_wanted()) end_->interrupt();
