@@ -117,11 +117,22 @@ void PackedRing::push(const ChainSlot& slot, std::uint32_t written) noexcept {
     shared_store<std::uint16_t>(at + kId, slot.id, std::memory_order_relaxed);
     const unsigned marks = used_.wrap ? kAvail | kUsed : 0U;
     const auto flags = static_cast<std::uint16_t>(marks | (written != 0 ? kWrite : 0U));
-    // Behind the rest of the descriptor and what was written into the buffers.
-    shared_store(at + kFlags, flags, std::memory_order_release);
+    if (first_flags_ == nullptr) {
+        first_flags_ = at + kFlags;
+        first_value_ = flags;
+    } else {
+        shared_store(at + kFlags, flags, std::memory_order_relaxed);
+    }
     used_.advance(slot.descriptors, size_);
     outstanding_ -= slot.descriptors;
     moved_ += slot.descriptors;
+}
+
+/// The driver looks at used descriptors in their order, so it sees none before the first one's flags, which are written
+/// behind all the rest and what is in the buffers.
+void PackedRing::publish() noexcept {
+    if (first_flags_ != nullptr) shared_store(first_flags_, first_value_, std::memory_order_release);
+    first_flags_ = nullptr;
 }
 
 /// Virtio 1.2, 2.8.10.

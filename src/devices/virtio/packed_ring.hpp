@@ -13,7 +13,9 @@ public:
 
     /// False if there is none, or after a fault.
     [[nodiscard]] bool pop(ChainSlot& slot) noexcept;
+    /// The driver sees nothing of it before publish().
     void push(const ChainSlot& slot, std::uint32_t written) noexcept;
+    void publish() noexcept;
     [[nodiscard]] bool interrupt_wanted() noexcept;
     void disable_notifications() noexcept;
     [[nodiscard]] bool enable_notifications() noexcept;
@@ -42,10 +44,12 @@ private:
     std::uint16_t size_;
     bool event_idx_;
     bool indirect_;
-    Position next_;                  ///< of the next descriptor to become available
-    Position used_;                  ///< where the next used descriptor is written
-    std::uint32_t outstanding_ = 0;  ///< descriptors of the chains that the device has
-    std::uint64_t moved_ = 0;        ///< descriptors used since interrupt_wanted()
+    Position next_;                     ///< of the next descriptor to become available
+    Position used_;                     ///< where the next used descriptor is written
+    std::uint32_t outstanding_ = 0;     ///< descriptors of the chains that the device has
+    std::uint64_t moved_ = 0;           ///< descriptors used since interrupt_wanted()
+    std::byte* first_flags_ = nullptr;  ///< of the first used descriptor since publish(): what hides all of them
+    std::uint16_t first_value_ = 0;     ///< what they become
     QueueFault fault_;
 };
 

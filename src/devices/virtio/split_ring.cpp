@@ -126,9 +126,10 @@ void SplitRing::push(const ChainSlot& slot, std::uint32_t written) noexcept {
     shared_store<std::uint32_t>(entry + 4, written, std::memory_order_relaxed);
     ++used_index_;
     ++pushed_;
-    // Behind the entry and what was written into the buffers (2.7.8.2).
-    shared_store(used_ + kIndex, used_index_, std::memory_order_release);
 }
+
+/// Behind the entries and what was written into the buffers (2.7.8.2).
+void SplitRing::publish() noexcept { shared_store(used_ + kIndex, used_index_, std::memory_order_release); }
 
 /// Virtio 1.2, 2.7.7.2.
 bool SplitRing::interrupt_wanted() noexcept {

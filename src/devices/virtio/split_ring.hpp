@@ -15,7 +15,9 @@ public:
 
     /// False if there is none, or after a fault.
     [[nodiscard]] bool pop(ChainSlot& slot) noexcept;
+    /// The driver sees nothing of it before publish().
     void push(const ChainSlot& slot, std::uint32_t written) noexcept;
+    void publish() noexcept;
     [[nodiscard]] bool interrupt_wanted() noexcept;
     void disable_notifications() noexcept;
     [[nodiscard]] bool enable_notifications() noexcept;

@@ -55,12 +55,18 @@ std::optional<Chain> Virtqueue::pop() noexcept {
     return std::nullopt;
 }
 
-void Virtqueue::push(Chain chain, std::uint32_t written) noexcept {
+void Virtqueue::push(Chain chain, std::uint32_t written) noexcept { give_back(std::move(chain), written, true); }
+void Virtqueue::hold(Chain chain, std::uint32_t written) noexcept { give_back(std::move(chain), written, false); }
+
+void Virtqueue::give_back(Chain chain, std::uint32_t written, bool last) noexcept {
     ChainSlot* const slot = std::exchange(chain.slot_, nullptr);
     if (slot == nullptr) return;
     if (!broken()) {
         const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(written, slot->writable_size));
-        impl_->on_ring([&](auto& ring) { ring.push(*slot, length); });
+        impl_->on_ring([&](auto& ring) {
+            ring.push(*slot, length);
+            if (last) ring.publish();
+        });
     }
     impl_->slots().give_back(*slot);
 }

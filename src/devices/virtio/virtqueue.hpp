@@ -74,6 +74,8 @@ public:
     [[nodiscard]] std::optional<Chain> pop() noexcept;
     /// Gives a chain back, with the number of bytes written into it. Visible to the driver at once.
     void push(Chain chain, std::uint32_t written) noexcept;
+    /// The same, but the driver sees it only together with the next one pushed: for what belongs together.
+    void hold(Chain chain, std::uint32_t written) noexcept;
     /// Whether the driver wants to be notified of what was pushed since the last call.
     [[nodiscard]] bool interrupt_wanted() noexcept;
 
@@ -90,6 +92,7 @@ public:
 
 private:
     class Impl;
+    void give_back(Chain chain, std::uint32_t written, bool last) noexcept;
     std::unique_ptr<Impl> impl_;
 };
 

@@ -115,6 +115,31 @@ TEST_CASE("virtqueue: chains may be given back in any order") {
     }
 }
 
+TEST_CASE("virtqueue: chains that are held appear together with the next one that is pushed") {
+    for (const std::uint64_t kind : kKinds) {
+        INFO(kind_of(kind));
+        QueueBench bench{kind, 8};
+        for (int round = 0; round < 20; ++round) {  // over the ring's end, too
+            std::vector<std::uint16_t> ids;
+            for (int i = 0; i < 3; ++i) ids.push_back(bench.driver->add({bench.heap.writable(4)}));
+            bench.driver->request_interrupt();
+            bench.queue.hold(bench.queue.pop().value(), 1);
+            bench.queue.hold(bench.queue.pop().value(), 2);
+            CHECK_FALSE(bench.driver->collect());
+            bench.queue.push(bench.queue.pop().value(), 3);
+            CHECK(bench.queue.interrupt_wanted());
+            for (std::uint32_t i = 0; i < 3; ++i) {
+                const auto used = bench.driver->collect();
+                REQUIRE(used);
+                CHECK(used->id == ids[i]);
+                CHECK(used->written == i + 1);
+            }
+            CHECK_FALSE(bench.driver->collect());
+        }
+        CHECK(bench.queue.in_flight() == 0);
+    }
+}
+
 TEST_CASE("virtqueue: indices wrap at 2^16, and packed rings at their end, whatever their size (2.7.13.3, 2.8.1)") {
     // 12 and 1: packed rings need no power of two (2.8.10.1).
     for (const auto& [kind, size] : {std::pair{kSplit, 8}, {kSplit, 1}, {kPacked, 12}, {kPacked, 1}, {kPacked, 5}}) {
