@@ -88,8 +88,9 @@ public:
 /// One row of the catalogue.
 struct VdevType {
     VdevSyntax syntax;
-    std::string_view acpi_hid;  ///< how ACPI announces it; empty if it does not
+    std::string_view acpi_hid;  ///< how ACPI announces it where it has a window of its own; empty if it does not
     std::unique_ptr<Vdev> (*make)(const VdevSpec& spec, VdevContext& context);
+    bool level = false;  ///< its interrupt is a level, else edges
 };
 
 }  // namespace qvm

@@ -112,11 +112,12 @@ void Log::write(Severity severity, std::string_view text) noexcept {
     }
 }
 
-void GuestFault::count() noexcept {
+void GuestFault::count(std::string_view detail) noexcept {
     const std::uint64_t times = total_.fetch_add(1, std::memory_order_relaxed) + 1;
     if (!std::has_single_bit(times)) return;
     try {
-        log_.warn(times == 1 ? what_ : fmt::format("{} ({} times so far)", what_, times));
+        log_.warn(fmt::format("{}{}{}{}", what_, detail.empty() ? "" : ": ", detail,
+                              times == 1 ? "" : fmt::format(" ({} times so far)", times)));
     } catch (...) {
         // As above.
     }

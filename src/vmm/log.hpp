@@ -53,7 +53,9 @@ private:
 class GuestFault {
 public:
     GuestFault(Log& log, std::string_view what) : log_{log}, what_{what} {}
-    void count() noexcept;
+    void count() noexcept { count({}); }
+    /// `detail`: what it was this time.
+    void count(std::string_view detail) noexcept;
     [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
 
 private:

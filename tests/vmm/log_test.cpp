@@ -72,6 +72,17 @@ TEST_CASE("a fault that the guest repeats is told at powers of two only") {
           "far)\n");
 }
 
+TEST_CASE("a fault may say what it was this time") {
+    const std::string text = captured(STDERR_FILENO, [] {
+        Log log{"", {}};
+        GuestFault fault{log, "odd access"};
+        fault.count("a");
+        fault.count("b");
+        fault.count("c");
+    });
+    CHECK(text == "qvm: warning: odd access: a\nqvm: warning: odd access: b (2 times so far)\n");
+}
+
 TEST_CASE("text with braces is printed as it is") {
     const std::string text = captured(STDERR_FILENO, [] { Log{"", {}}.error("{} {x}"); });
     CHECK(text == "qvm: error: {} {x}\n");

@@ -152,7 +152,7 @@ private:
                 board.ioapics.push_back({static_cast<std::uint8_t>(board.ioapics.size()),
                                          static_cast<std::uint32_t>(vdev.windows.front().range.start()),
                                          vdev.controller->gsi(0)});
-            if (!vdev.type->acpi_hid.empty()) board.devices.push_back(describe(vdev));
+            if (!vdev.type->acpi_hid.empty() && !vdev.windows.empty()) board.devices.push_back(describe(vdev));
             if (vdev.type->syntax.type == "mc146818") board.rtc = true;
         }
         return board;
@@ -163,7 +163,8 @@ private:
         for (const auto& window : vdev.windows)
             device.windows.push_back({window.io ? AcpiWindow::Space::Io : AcpiWindow::Space::Memory,
                                       window.range.start(), window.range.size()});
-        for (const auto& claim : vdev.interrupts) device.interrupts.push_back({claim.chip->gsi(claim.line), false});
+        for (const auto& claim : vdev.interrupts)
+            device.interrupts.push_back({claim.chip->gsi(claim.line), vdev.type->level});
         return device;
     }
 

@@ -44,7 +44,8 @@ public:
 };
 
 /// Called on vCPU threads: features, configuration. Called on the thread of VdevContext::loop(): start and stop. A
-/// device that has data in both locks by itself. Destroyed on the main thread, stopped.
+/// device that has data in both locks by itself; what it calls here or of its QueueEnds takes no lock under which the
+/// device is called, with one exception: `stopped`, see stop(). Destroyed on the main thread, stopped.
 class VirtioDevice {
 public:
     virtual ~VirtioDevice() = default;
@@ -72,7 +73,8 @@ public:
     /// DRIVER_OK: the queues may be used from now on, until stop(). One QueueEnd for each of queue_sizes().
     virtual void start(std::uint64_t features, std::span<QueueEnd* const> queues) noexcept = 0;
     /// The driver has reset the device, or the VM ends: uses neither queues nor guest memory any more once it has
-    /// called `stopped`, which may be later, on the same thread, when what is in flight has come back.
+    /// called `stopped`, which may be later, on the same thread, when what is in flight has come back. Calls it without
+    /// holding a lock of its own.
     virtual void stop(std::function<void()> stopped) noexcept = 0;
     /// QueueEnd::interrupt_fd() may have changed for some queue. On the loop's thread, between start() and stop().
     virtual void interrupts_moved() noexcept {}

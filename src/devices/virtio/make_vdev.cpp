@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "devices/virtio/mmio.hpp"
+#include "devices/virtio/virtio_device.hpp"
+
+namespace qvm {
+namespace {
+
+std::string label(const VdevSpec& spec) {
+    if (spec.name().empty()) return std::string{spec.syntax->type};
+    return fmt::format("{} '{}'", spec.syntax->type, spec.name());
+}
+
+}  // namespace
+
+std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
+                                       std::unique_ptr<VirtioDevice> device) {
+    return std::make_unique<VirtioMmio>(context, label(spec), std::move(device));
+}
+
+}  // namespace qvm

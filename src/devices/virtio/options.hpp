@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that every virtio vdev has (qvmconf specification 4.3).
+#pragma once
+
+#include "config/option_spec.hpp"
+
+namespace qvm {
+
+inline constexpr OptionSpec kVirtioLoc{.name = "loc",
+                                       .type = ArgType::Location,
+                                       .help = "start of its 512 bytes of registers, or pci:BUS:DEVICE[.FUNCTION]",
+                                       .fallback = "the next free PCI slot"};
+inline constexpr OptionSpec kVirtioIntr{
+    .name = "intr", .type = ArgType::Intr, .help = "its interrupt line, if it is not on PCI; a level"};
+inline constexpr OptionSpec kVirtioLegacy{.name = "legacy",
+                                          .type = ArgType::Flag,
+                                          .help = "the interface of virtio 0.9.5 in place of 1.x",
+                                          .no_effect = "not yet: the interface is that of virtio 1.x"};
+
+/// Registers of a virtio vdev that is not on PCI.
+inline constexpr VdevFootprint kVirtioFootprint{.size = 0x200};
+
+}  // namespace qvm
