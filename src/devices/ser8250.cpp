@@ -89,12 +89,14 @@ public:
 
     // The chip is eight bits wide: the bus turns a wider access into one cycle per byte.
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override {
+        port_->use();
         const std::lock_guard lock{mutex_};
         for (std::byte& byte : data) byte = std::byte{read_register(static_cast<Reg>(offset++ % kWindow))};
         update_irq();
     }
 
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override {
+        port_->use();
         const std::lock_guard lock{mutex_};
         for (const std::byte byte : data) {
             write_register(static_cast<Reg>(offset++ % kWindow), std::to_integer<std::uint8_t>(byte));
@@ -335,13 +337,14 @@ constexpr OptionSpec kOptions[]{
     {.name = "intr", .type = ArgType::Intr, .help = "interrupt line", .fallback = "the board's first UART"},
     {.name = "hostdev",
      .type = ArgType::HostDev,
-     .help = "the host's end: -, a path, /dev/ptmx or |command, after < for input only or > for output only",
+     .help = "the host's end: -, a path, /dev/ptmx, unix-listen:path or |command, after < for input only or > for "
+             "output only",
      .repeatable = true,
      .fallback = "none: output vanishes"},
     {.name = "delayed",
      .type = ArgType::Delay,
-     .help = "open the host's end on first use, then retry for so many seconds",
-     .no_effect = "not yet: the host's end is opened at the start, and it is an error if that fails"},
+     .help = "open a path or start a command on first use, then retry for so many seconds",
+     .fallback = "at the start"},
     {.name = "batch",
      .type = ArgType::Number,
      .help = "gather output until so many microseconds pass without a character",

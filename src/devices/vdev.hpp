@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "config/vm_config.hpp"
@@ -74,6 +75,9 @@ public:
     virtual void provide(InterruptController& controller) = 0;
     /// The host's end that the `hostdev` options name; a port that swallows everything when there is none.
     virtual std::unique_ptr<CharPort> char_port() = 0;
+    /// The same for one port of several: the `hostdev` options among `options`, which are some of the vdev's. `name`
+    /// says in messages which port; it may be empty.
+    virtual std::unique_ptr<CharPort> char_port(std::string_view name, std::span<const OptionValue> options) = 0;
     [[nodiscard]] virtual VmIdentity vm() const = 0;
 
     virtual MsiRouter& msi() = 0;

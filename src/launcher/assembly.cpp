@@ -72,7 +72,10 @@ public:
         placed_.controller = &controller;
     }
 
-    std::unique_ptr<CharPort> char_port() override { return open_char_port(spec_, services_.char_host); }
+    std::unique_ptr<CharPort> char_port() override { return open_char_port(char_end(spec_), services_.char_host); }
+    std::unique_ptr<CharPort> char_port(std::string_view name, std::span<const OptionValue> options) override {
+        return open_char_port(char_end(spec_, name, options), services_.char_host);
+    }
     [[nodiscard]] VmIdentity vm() const override {
         return {services_.config.system, services_.char_host.runtime_directory, services_.char_host.check != nullptr};
     }

@@ -17,17 +17,25 @@ sigset_t ours() noexcept {
     return set;
 }
 
+/// Also those that somebody else takes by a signalfd.
+sigset_t blocked() noexcept {
+    sigset_t set = ours();
+    ::sigaddset(&set, SIGWINCH);  // the terminal
+    return set;
+}
+
 }  // namespace
 
 Signals::Signals() {
     const sigset_t set = ours();
     fd_ = UniqueFd{check("signalfd", ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC))};
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    const sigset_t all = blocked();
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
 Signals::~Signals() {
-    const sigset_t set = ours();
-    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    const sigset_t all = blocked();
+    ::pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
 }
 
 std::optional<Request> Signals::take() const noexcept {

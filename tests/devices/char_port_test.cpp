@@ -1,201 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's end of character vdevs, on real descriptors (qvmconf 3.4).
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "devices/char_host.hpp"
 
-#include <array>
-#include <atomic>
-#include <catch2/catch.hpp>
-#include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <pty.h>
+#include <sys/ioctl.h>
 
-#include "devices/host/open_char_port.hpp"
-#include "devices/host/output_queue.hpp"
-#include "support/fake_context.hpp"
-#include "vmm/unique_fd.hpp"
+#include <future>
 
 namespace qvm {
-namespace {
 
-namespace fs = std::filesystem;
-using test::kPatience;
-
-constexpr OptionSpec kHostdev[]{
-    {.name = "hostdev", .type = ArgType::HostDev, .help = "host's end", .repeatable = true}};
-constexpr VdevSyntax kSyntax{.type = "uart", .summary = "for the test", .options = kHostdev};
-constexpr int kPatienceMs = 20'000;
-
-class Folder {
-public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "qvm-char-port-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"mkdtemp"};
-        path_ = name;
-    }
-    ~Folder() { fs::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-
-private:
-    fs::path path_;
-};
-
-[[nodiscard]] std::string contents(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream{path}.rdbuf();
-    return text.str();
-}
-
-[[nodiscard]] bool readable(int fd) {
-    pollfd item{.fd = fd, .events = POLLIN, .revents = 0};
-    return ::poll(&item, 1, kPatienceMs) == 1;
-}
-
-/// Reads until `count` bytes have come or nothing more does.
-[[nodiscard]] std::string read_exactly(int fd, std::size_t count) {
-    std::string text;
-    while (text.size() < count && readable(fd)) {
-        std::array<char, 4096> part;
-        const auto got = ::read(fd, part.data(), std::min(part.size(), count - text.size()));
-        if (got <= 0) break;
-        text.append(part.data(), static_cast<std::size_t>(got));
-    }
-    return text;
-}
-
-/// The device's side: takes input up to a limit.
-class Client final : public CharClient {
-public:
-    std::size_t receive(std::span<const std::byte> data) noexcept override {
-        const std::lock_guard lock{mutex_};
-        const std::size_t taken = std::min(data.size(), limit_ - std::min(limit_, text_.size()));
-        for (const std::byte byte : data.first(taken)) text_.push_back(static_cast<char>(byte));
-        ++calls_;
-        changed_.notify_all();
-        return taken;
-    }
-    void writable() noexcept override {
-        const std::lock_guard lock{mutex_};
-        ++writable_;
-        changed_.notify_all();
-    }
-    [[nodiscard]] std::string wait_for(std::size_t count) {
-        std::unique_lock lock{mutex_};
-        changed_.wait_for(lock, kPatience, [&] { return text_.size() >= count; });
-        return text_;
-    }
-    [[nodiscard]] bool wait_writable() {
-        std::unique_lock lock{mutex_};
-        return changed_.wait_for(lock, kPatience, [&] { return writable_ > 0; });
-    }
-    void limit(std::size_t bytes) {
-        const std::lock_guard lock{mutex_};
-        limit_ = bytes;
-    }
-    [[nodiscard]] unsigned calls() {
-        const std::lock_guard lock{mutex_};
-        return calls_;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::string text_;
-    std::size_t limit_ = SIZE_MAX;
-    unsigned calls_ = 0;
-    unsigned writable_ = 0;
-};
-
-/// A descriptor replaced for the time of a test.
-class Replaced {
-public:
-    Replaced(int fd, int by) : fd_{fd}, saved_{::fcntl(fd, F_DUPFD_CLOEXEC, 100)} { ::dup2(by, fd); }
-    ~Replaced() { ::dup2(saved_.get(), fd_); }
-    Replaced(const Replaced&) = delete;
-    Replaced& operator=(const Replaced&) = delete;
-
-private:
-    int fd_;
-    UniqueFd saved_;
-};
-
-struct Pipe {
-    Pipe() {
-        std::array<int, 2> ends{};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error{"pipe"};
-        reading = UniqueFd{ends[0]};
-        writing = UniqueFd{ends[1]};
-    }
-    UniqueFd reading, writing;
-};
-
-struct Host {
-    [[nodiscard]] std::unique_ptr<CharPort> open(std::vector<HostDev> devs) {
-        test::FakeSpec spec{kSyntax};
-        std::uint32_t line = 1;
-        for (HostDev& dev : devs) spec.with("hostdev", std::move(dev), Location{.line = line++});
-        return open_char_port(spec.get(), {.loop = loop, .log = log});
-    }
-    [[nodiscard]] std::unique_ptr<CharPort> attached(std::vector<HostDev> devs) {
-        auto port = open(std::move(devs));
-        port->attach(client);
-        return port;
-    }
-    EventLoop loop{"test io"};
-    Log log{"test", test::silence()};
-    Client client;
-};
-
-void put_all(CharPort& port, std::string_view text) {
-    for (const char c : text) REQUIRE(port.put(static_cast<std::byte>(c)));
-}
-
-[[nodiscard]] HostDev path(std::string target, HostDev::Direction direction = HostDev::Direction::Both) {
-    return {.direction = direction, .kind = HostDev::Kind::Path, .target = std::move(target)};
-}
-[[nodiscard]] HostDev stdio(HostDev::Direction direction = HostDev::Direction::Both) {
-    return {.direction = direction, .kind = HostDev::Kind::Stdio, .target = {}};
-}
-[[nodiscard]] HostDev command(std::string text) {
-    return {.direction = HostDev::Direction::Output, .kind = HostDev::Kind::Command, .target = std::move(text)};
-}
-
-/// Messages on stderr, by way of a pipe.
-class Messages {
-public:
-    Messages() : replaced_{STDERR_FILENO, pipe_.writing.get()} { ::fcntl(pipe_.reading.get(), F_SETFL, O_NONBLOCK); }
-    /// Waits for the next line.
-    [[nodiscard]] std::string line() const {
-        std::string text;
-        while (!text.ends_with('\n')) {
-            const std::string next = read_exactly(pipe_.reading.get(), 1);
-            if (next.empty()) break;
-            text += next;
-        }
-        return text;
-    }
-    /// What has come and was not taken yet.
-    [[nodiscard]] std::string rest() const {
-        std::array<char, 4096> buffer{};
-        const auto got = ::read(pipe_.reading.get(), buffer.data(), buffer.size());
-        return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
-    }
-
-private:
-    Pipe pipe_;
-    Replaced replaced_;
-};
-
-}  // namespace
+using namespace test;
 
 TEST_CASE("a character vdev without hostdev swallows its output") {
     Host host;
@@ -363,7 +177,7 @@ TEST_CASE("a host end that dies is reported once by name and reason, and then sw
         test::FakeSpec spec{kSyntax};
         spec.with("hostdev", stdio(HostDev::Direction::Output));
         Client client;
-        const auto port = open_char_port(spec.get(), {.loop = loop, .log = log});
+        const auto port = open_char_port(char_end(spec.get()), {.loop = loop, .log = log});
         port->attach(client);
         for (std::size_t i = 0; i < 3 * OutputQueue::kCapacity; ++i) {
             if (!port->put(std::byte{'x'})) REQUIRE(client.wait_writable());
@@ -407,7 +221,7 @@ TEST_CASE("hostdev /dev/ptmx makes a pseudo-terminal, names it, and passes bytes
     test::FakeSpec spec{kSyntax};
     spec.with("name", std::string{"com1"}).with("hostdev", path("/dev/ptmx"));
     Client client;
-    const auto port = open_char_port(spec.get(), {.loop = loop, .log = log});
+    const auto port = open_char_port(char_end(spec.get()), {.loop = loop, .log = log});
     port->attach(client);
     const std::string text = messages.line();
     const std::string before = "uart com1: the other end is ";
@@ -479,6 +293,75 @@ TEST_CASE("ports can be made, used and destroyed at any moment") {
         for (int n = 0; n < i; ++n) (void)port->put(std::byte{'x'});
         if (i % 3 == 0) port->resume_input();
     }
+}
+
+TEST_CASE("output that is given at once is taken as far as there is room") {
+    const Pipe output;
+    ::fcntl(output.writing.get(), F_SETFL, O_NONBLOCK);
+    const std::array<char, 4096> filler{};
+    while (::write(output.writing.get(), filler.data(), filler.size()) > 0) {
+    }
+    Host host;
+    const Replaced out{STDOUT_FILENO, output.writing.get()};
+    const auto port = host.attached({stdio(HostDev::Direction::Output)});
+    const std::vector<std::byte> text(3 * OutputQueue::kCapacity);
+    CHECK(port->write(text) == OutputQueue::kCapacity);
+    CHECK(port->write(text) == 0);
+    CHECK(port->write({}) == 0);
+}
+
+TEST_CASE("output from the loop's own thread goes past the queue, which is no limit then") {
+    const Folder folder;
+    Host host;
+    const std::string text(5 * OutputQueue::kCapacity, 't');
+    std::promise<std::size_t> taken;
+    {
+        const auto port = host.attached({path(folder / "log")});
+        host.loop.post([&] { taken.set_value(port->write(std::as_bytes(std::span{text}))); });
+        CHECK(taken.get_future().get() == text.size());
+        CHECK(contents(folder / "log") == text);
+    }
+    CHECK(contents(folder / "log") == text);
+}
+
+TEST_CASE("the vdev is told the size of a terminal, and of a new one when somebody types") {
+    int master = -1, slave = -1;
+    const winsize before{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+    REQUIRE(::openpty(&master, &slave, nullptr, nullptr, &before) == 0);
+    const UniqueFd keyboard{master}, terminal{slave};
+    Host host;
+    const auto port = host.attached({path(::ttyname(slave))});
+    CHECK(host.client.wait_size({80, 24}));
+    const winsize after{.ws_row = 50, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
+    REQUIRE(::ioctl(terminal.get(), TIOCSWINSZ, &after) == 0);
+    REQUIRE(::write(keyboard.get(), "x", 1) == 1);
+    CHECK(host.client.wait_size({132, 50}));
+}
+
+TEST_CASE("the vdev is told when somebody opens the other side of /dev/ptmx, and when he has gone") {
+    Host host;
+    std::vector<NewPseudoTerminal> made;
+    FakeSpec spec{kSyntax};
+    spec.with("hostdev", path("/dev/ptmx"));
+    const auto port =
+        open_char_port(char_end(spec.get()), {.loop = host.loop, .log = host.log, .pseudo_terminals = &made});
+    port->attach(host.client);
+    for (int i = 0; i < 3; ++i) {
+        {
+            const UniqueFd user{::open(made.at(0).path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)};
+            CHECK(host.client.wait_connected(true));
+        }
+        CHECK(host.client.wait_connected(false));
+    }
+}
+
+TEST_CASE("one port of several says which one it is") {
+    Host host;
+    FakeSpec spec{kSyntax};
+    spec.with("name", std::string{"io"}).with("hostdev", path("/no/such/folder/at/all", HostDev::Direction::Output));
+    CHECK_THROWS_WITH(open_char_port(char_end(spec.get(), "agent", std::span{spec.get().options}.last(1)),
+                                     {.loop = host.loop, .log = host.log}),
+                      Catch::Matchers::StartsWith("uart io port agent: hostdev '/no/such/folder/at/all': cannot open"));
 }
 
 }  // namespace qvm

@@ -26,7 +26,7 @@ public:
         std::uint32_t line = 1;
         for (HostDev& dev : devs) spec.with("hostdev", std::move(dev), Location{.line = line++});
         try {
-            const auto port = open_char_port(spec.get(), {.loop = loop_, .log = log_, .check = &check_});
+            const auto port = open_char_port(char_end(spec.get()), {.loop = loop_, .log = log_, .check = &check_});
             return port->put(std::byte{'x'}) ? "swallows" : "refuses";
         } catch (const ConfigError& error) {
             return error.what();
@@ -65,6 +65,7 @@ TEST_CASE("a check opens and makes no host end") {
     CHECK(checked.judge({path(file + "/deeper")}) == "swallows");
     CHECK(checked.judge({command("touch " + file)}) == "swallows");
     CHECK(checked.judge({path("/dev/ptmx")}) == "swallows");
+    CHECK(checked.judge({path("unix-listen:" + file)}) == "swallows");
     CHECK(checked.judge({stdio()}) == "swallows");
     CHECK(checked.judge({}) == "swallows");
     CHECK_FALSE(fs::exists(file));

@@ -57,6 +57,14 @@ TEST_CASE("ser8250 sends what is written to THR, in order and of any width") {
     CHECK(uart.read(kIer) == 3);
 }
 
+TEST_CASE("ser8250 tells its host end that the guest begins to use it (qvmconf 3.4)") {
+    Uart uart;
+    CHECK_FALSE(uart.context.host.used);
+    SECTION("by a read") { (void)uart.read(kLsr); }
+    SECTION("by a write") { uart.write(kScr, 0); }
+    CHECK(uart.context.host.used);
+}
+
 TEST_CASE("ser8250 keeps scratch, LCR and the divisor, which DLAB puts over RBR and IER (8.1)") {
     const Uart uart;
     uart.write(kScr, 0x5a);

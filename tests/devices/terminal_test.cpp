@@ -256,7 +256,7 @@ TEST_CASE("on a terminal, Ctrl-A x ends the VM even while the guest takes no inp
     const VdevSyntax syntax{.type = "uart", .summary = {}, .options = options};
     test::FakeSpec spec{syntax};
     spec.with("hostdev", HostDev{.direction = HostDev::Direction::Input, .kind = HostDev::Kind::Stdio, .target = {}});
-    const auto port = open_char_port(spec.get(), {.loop = loop, .log = log, .terminal = &terminal});
+    const auto port = open_char_port(char_end(spec.get()), {.loop = loop, .log = log, .terminal = &terminal});
     port->attach(client);
 
     const std::string keys = "a\x03\x01\x01" + std::string(10'000, 'z');  // with Ctrl-C and one Ctrl-A
@@ -275,8 +275,53 @@ TEST_CASE("on a terminal, Ctrl-A x ends the VM even while the guest takes no inp
     REQUIRE(::write(pty.keyboard.get(), "\x01x", 2) == 2);
     REQUIRE(control.wait());
     CHECK(control.cause() == EndCause::Forced);
-    CHECK_THROWS_WITH(open_char_port(spec.get(), {.loop = loop, .log = log, .terminal = &terminal}),
+    CHECK_THROWS_WITH(open_char_port(char_end(spec.get()), {.loop = loop, .log = log, .terminal = &terminal}),
                       Catch::Matchers::Contains("another vdev reads stdin already"));
+}
+
+TEST_CASE("the vdev on the terminal is told its new size by SIGWINCH") {
+    struct Sized final : CharClient {
+        std::size_t receive(std::span<const std::byte> data) noexcept override { return data.size(); }
+        void writable() noexcept override {}
+        void resized(TerminalSize size) noexcept override {
+            const std::lock_guard lock{mutex};
+            latest = size;
+            changed.notify_all();
+        }
+        [[nodiscard]] bool wait(TerminalSize size) {
+            std::unique_lock lock{mutex};
+            return changed.wait_for(lock, test::kPatience, [&] { return latest == size; });
+        }
+        std::mutex mutex;
+        std::condition_variable changed;
+        TerminalSize latest{};
+    } client;
+    sigset_t winch;
+    ::sigemptyset(&winch);
+    ::sigaddset(&winch, SIGWINCH);
+    ::pthread_sigmask(SIG_BLOCK, &winch, nullptr);  // before there are threads, as qvm does
+    {
+        const PtyPair pty;
+        const winsize before{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+        REQUIRE(::ioctl(pty.terminal.get(), TIOCSWINSZ, &before) == 0);
+        test::RecordingControl control;
+        EventLoop loop{"test io"};
+        Log log{"test", test::silence()};
+        Terminal terminal{control, pty.terminal.get()};
+        constexpr OptionSpec options[]{{.name = "hostdev", .type = ArgType::HostDev}};
+        const VdevSyntax syntax{.type = "uart", .summary = {}, .options = options};
+        test::FakeSpec spec{syntax};
+        spec.with("hostdev",
+                  HostDev{.direction = HostDev::Direction::Input, .kind = HostDev::Kind::Stdio, .target = {}});
+        const auto port = open_char_port(char_end(spec.get()), {.loop = loop, .log = log, .terminal = &terminal});
+        port->attach(client);
+        CHECK(client.wait({80, 24}));
+        const winsize after{.ws_row = 50, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
+        REQUIRE(::ioctl(pty.terminal.get(), TIOCSWINSZ, &after) == 0);
+        REQUIRE(::kill(::getpid(), SIGWINCH) == 0);  // the kernel sends it if this is the controlling terminal
+        CHECK(client.wait({132, 50}));
+    }
+    ::pthread_sigmask(SIG_UNBLOCK, &winch, nullptr);
 }
 
 }  // namespace qvm

@@ -61,6 +61,7 @@ struct FakeHostEnd {
     std::string output;
     std::size_t room = SIZE_MAX;  ///< bytes of output that are still taken
     unsigned resumed = 0;
+    bool used = false;
 
     /// Offers input; returns how much the vdev took.
     std::size_t type(std::string_view text) { return client->receive(std::as_bytes(std::span{text})); }
@@ -74,11 +75,12 @@ class FakeCharPort final : public CharPort {
 public:
     explicit FakeCharPort(FakeHostEnd& host) : host_{host} {}
     void attach(CharClient& client) override { host_.client = &client; }
-    [[nodiscard]] bool put(std::byte value) noexcept override {
-        if (host_.room == 0) return false;
-        --host_.room;
-        host_.output.push_back(static_cast<char>(value));
-        return true;
+    void use() noexcept override { host_.used = true; }
+    [[nodiscard]] std::size_t write(std::span<const std::byte> data) noexcept override {
+        const std::size_t taken = std::min(host_.room, data.size());
+        host_.room -= taken;
+        for (const std::byte value : data.first(taken)) host_.output.push_back(static_cast<char>(value));
+        return taken;
     }
     void resume_input() noexcept override { ++host_.resumed; }
 
@@ -195,6 +197,9 @@ public:
     IrqLine& irq() override { return line; }
     void provide(InterruptController& controller) override { provided = &controller; }
     std::unique_ptr<CharPort> char_port() override { return std::make_unique<FakeCharPort>(host); }
+    std::unique_ptr<CharPort> char_port(std::string_view name, std::span<const OptionValue>) override {
+        return std::make_unique<FakeCharPort>(ports[std::string{name}]);
+    }
     [[nodiscard]] VmIdentity vm() const override { return identity; }
     MsiRouter& msi() override { return router; }
     const GuestMemory& memory() override { return ram; }
@@ -228,6 +233,7 @@ public:
     VmIdentity identity{};
     InterruptController* provided = nullptr;
     FakeHostEnd host;
+    std::map<std::string, FakeHostEnd> ports;  ///< by their names, if there are several
     FakeMsiRouter router;
     FakeClock fake_clock;
     bool real_time = false;  ///< clock() is the host's

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +79,14 @@ std::ptrdiff_t HostStream::write(std::span<const std::byte> data) const noexcept
         return -1;
     }
     return ::write(fd_, data.data(), std::min(data.size(), kPolledPiece));
+}
+
+bool HostStream::is_file() const noexcept { return file_type(fd_) == S_IFREG; }
+
+std::optional<TerminalSize> HostStream::terminal_size() const noexcept {
+    winsize size{};
+    if (::ioctl(fd_, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return std::nullopt;
+    return TerminalSize{size.ws_col, size.ws_row};
 }
 
 void HostStream::make_raw() noexcept {

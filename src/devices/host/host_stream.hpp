@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "devices/host/char_port.hpp"
 #include "vmm/unique_fd.hpp"
 
 namespace qvm {
@@ -33,6 +34,11 @@ public:
     /// As read(2) and write(2): -1 and errno, EAGAIN when it would have to wait.
     [[nodiscard]] std::ptrdiff_t read(std::span<std::byte> data) const noexcept;
     [[nodiscard]] std::ptrdiff_t write(std::span<const std::byte> data) const noexcept;
+
+    /// A regular file.
+    [[nodiscard]] bool is_file() const noexcept;
+    /// Nothing if it is no terminal, or one that does not know.
+    [[nodiscard]] std::optional<TerminalSize> terminal_size() const noexcept;
 
     /// If it is a terminal: passes bytes unchanged until destruction.
     void make_raw() noexcept;

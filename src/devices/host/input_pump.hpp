@@ -21,20 +21,25 @@ public:
     /// Looks at a byte before the vdev does; false takes it away.
     using Filter = std::function<bool(std::byte)>;
 
-    /// With a filter, input is read even while the vdev takes none, so that keys for qvm itself work when the guest
-    /// hangs; what it types beyond the buffer is dropped then. With `hangs_up`, EIO means that the other end is not
-    /// open, and set_open() tells when it is.
-    InputPump(EventLoop& loop, Log& log, std::shared_ptr<HostStream> stream, std::string name, Filter filter,
-              bool hangs_up);
+    /// `name` says in messages what `stream` is. Without one, there is nobody to read from yet: see set_stream().
+    InputPump(EventLoop& loop, Log& log, std::shared_ptr<HostStream> stream, std::string name);
     ~InputPump();
     InputPump(const InputPump&) = delete;
     InputPump& operator=(const InputPump&) = delete;
 
+    /// With a filter, input is read even while the vdev takes none, so that keys for qvm itself work when the guest
+    /// hangs; what it types beyond the buffer is dropped then. Set-up only.
+    void set_filter(Filter filter) { filter_ = std::move(filter); }
+    /// Runs `ended` on the loop's thread when the stream has no more input. Set-up only.
+    void on_end(std::function<void()> ended) { ended_ = std::move(ended); }
+    /// Runs `came` on the loop's thread whenever input has been read. Set-up only.
+    void on_input(std::function<void()> came) { came_ = std::move(came); }
+
     void start(CharClient& client);
     /// From any thread.
     void resume() noexcept { wake_.signal(); }
-    /// There is somebody to read from. On the loop's thread.
-    void set_open(bool open);
+    /// Whom to read from; null: nobody at present. On the loop's thread.
+    void set_stream(std::shared_ptr<HostStream> stream);
 
 private:
     void watch();
@@ -46,16 +51,16 @@ private:
 
     EventLoop& loop_;
     Log& log_;
-    std::shared_ptr<HostStream> stream_;
     std::string name_;
     Filter filter_;
-    bool hangs_up_;
+    std::function<void()> ended_;
+    std::function<void()> came_;
     CharClient* client_ = nullptr;
 
     // The loop's thread only.
-    std::array<std::byte, 4096> buffer_{};
+    std::shared_ptr<HostStream> stream_;  // null once it has ended
+    std::array<std::byte, std::size_t{16} * 1024> buffer_{};
     std::size_t held_ = 0;
-    bool open_;
     bool watching_ = false;
 
     EventFd wake_;

@@ -6,19 +6,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "devices/host/run_on_loop.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
 
-OutputQueue::OutputQueue(EventLoop& loop, Log& log, std::shared_ptr<HostStream> stream, std::string name, bool detached)
+OutputQueue::OutputQueue(EventLoop& loop, Log& log, std::shared_ptr<HostStream> stream, std::string name)
     : loop_{loop},
       log_{log},
       stream_{std::move(stream)},
       name_{std::move(name)},
       bytes_(kCapacity),
-      detached_{detached},
+      detached_{stream_ == nullptr},
       woken_{loop.watch(wake_.fd(), POLLIN, [this](std::uint32_t) {
           wake_.drain();
           pump();
@@ -33,44 +34,85 @@ OutputQueue::~OutputQueue() {
     if (swallowed() != 0) log_.info(fmt::format("{}: {} bytes of output were lost", name_, swallowed()));
 }
 
-bool OutputQueue::put(std::byte value) noexcept {
+std::size_t OutputQueue::write(std::span<const std::byte> data) noexcept {
+    std::size_t taken = 0;
+    if (loop_.on_loop_thread()) taken = write_through(data);
+    return taken + enqueue(data.subspan(taken));
+}
+
+/// Spares the copy, and what fits nowhere but in the host's end is not refused.
+std::size_t OutputQueue::write_through(std::span<const std::byte> data) {
+    std::size_t taken = 0;
+    while (taken < data.size() && takes_directly()) {
+        const std::ptrdiff_t written = stream_->write(data.subspan(taken));
+        if (written > 0) {
+            taken += static_cast<std::size_t>(written);
+            continue;
+        }
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno != EAGAIN) fail(errno);
+        break;
+    }
+    return taken;
+}
+
+bool OutputQueue::takes_directly() const {
+    const std::lock_guard lock{mutex_};
+    return size_ == 0 && !dead_ && !detached_;
+}
+
+std::size_t OutputQueue::enqueue(std::span<const std::byte> data) noexcept {
+    if (data.empty()) return 0;
+    std::size_t taken = data.size();
     bool first = false;
     {
         const std::lock_guard lock{mutex_};
         if (dead_) {
-            swallowed_.fetch_add(1, std::memory_order_relaxed);
-            return true;
+            swallowed_.fetch_add(data.size(), std::memory_order_relaxed);
+            return data.size();
         }
-        if (size_ == kCapacity && !detached_) {
-            refused_ = true;
-            return false;
-        }
-        if (size_ == kCapacity) {
-            head_ = (head_ + 1) % kCapacity;
-            --size_;
+        if (!detached_) {
+            taken = std::min(taken, kCapacity - size_);
+            refused_ = refused_ || taken < data.size();
         }
         first = size_ == 0;
-        bytes_[(head_ + size_++) % kCapacity] = value;
+        append(data.first(taken));
     }
     // With something queued before, the loop is on its way or waits for the host's end.
     if (first) wake_.signal();
-    return true;
+    return taken;
+}
+
+/// What does not fit takes the place of the oldest bytes.
+void OutputQueue::append(std::span<const std::byte> data) noexcept {
+    if (data.size() > kCapacity) data = data.last(kCapacity);
+    const std::size_t room = kCapacity - size_;
+    if (data.size() > room) {
+        head_ = (head_ + data.size() - room) % kCapacity;
+        size_ -= data.size() - room;
+    }
+    const std::size_t tail = (head_ + size_) % kCapacity;
+    const std::size_t straight = std::min(data.size(), kCapacity - tail);
+    std::copy_n(data.begin(), straight, bytes_.begin() + static_cast<std::ptrdiff_t>(tail));
+    std::copy(data.begin() + static_cast<std::ptrdiff_t>(straight), data.end(), bytes_.begin());
+    size_ += data.size();
 }
 
 void OutputQueue::put_text(std::string_view text) noexcept {
     const std::lock_guard lock{mutex_};
     if (dead_ || text.size() > kCapacity - size_) return;
-    for (const char c : text) bytes_[(head_ + size_++) % kCapacity] = static_cast<std::byte>(c);
+    append(std::as_bytes(std::span{text}));
     wake_.signal();
 }
 
-void OutputQueue::set_detached(bool detached) {
+void OutputQueue::set_stream(std::shared_ptr<HostStream> stream) {
+    writable_ = Watch{};
+    stream_ = std::move(stream);
     {
         const std::lock_guard lock{mutex_};
-        detached_ = detached;
+        detached_ = stream_ == nullptr;
     }
-    writable_ = Watch{};
-    if (!detached) pump();
+    pump();
 }
 
 void OutputQueue::pump() {
@@ -84,15 +126,15 @@ void OutputQueue::pump() {
     bool tell = false;
     {
         const std::lock_guard lock{mutex_};
-        tell = refused_ && size_ <= kCapacity / 2;
+        tell = refused_ && (size_ <= kCapacity / 2 || detached_);
         if (tell) refused_ = false;
     }
     if (tell && room_) room_();
 }
 
 OutputQueue::Progress OutputQueue::write_some() {
-    // The bytes stay where they are while they are written: only this thread consumes, and put() drops old bytes only
-    // while detached, when there is no chunk.
+    // The bytes stay where they are while they are written: only this thread consumes, and old bytes are dropped only
+    // while nobody reads, when there is no chunk.
     const std::span<const std::byte> data = chunk();
     if (data.empty()) return Progress::Empty;
     const std::ptrdiff_t written = stream_->write(data);
@@ -120,6 +162,17 @@ void OutputQueue::consume(std::size_t count) {
 }
 
 void OutputQueue::fail(int error) {
+    const std::string reason = errno_text(name_ + ": cannot write", error);
+    if (lost_) {
+        log_.info(reason);
+        {
+            const std::lock_guard lock{mutex_};
+            detached_ = true;
+        }
+        // Not at once: the caller may be in the middle of something with the stream.
+        loop_.post(lost_);
+        return;
+    }
     log_.error(errno_text(fmt::format("{}: cannot write, so output is lost from here on", name_), error));
     const std::lock_guard lock{mutex_};
     dead_ = true;

@@ -34,20 +34,23 @@ void prepare_other_side(const std::string& path) {
     ::tcsetattr(fd.get(), TCSANOW, &mode);
 }
 
+[[nodiscard]] UniqueFd open_master() {
+    UniqueFd fd{check("cannot open /dev/ptmx", ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK))};
+    check("grantpt", ::grantpt(fd.get()));
+    check("unlockpt", ::unlockpt(fd.get()));
+    return fd;
+}
+
 }  // namespace
 
 PseudoTerminal::PseudoTerminal()
-    : master_{check("cannot open /dev/ptmx", ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK))},
-      master_fd_{master_.get()} {
-    check("grantpt", ::grantpt(master_fd_));
-    check("unlockpt", ::unlockpt(master_fd_));
-    path_ = other_side(master_fd_);
+    : master_{std::make_shared<HostStream>(open_master())}, path_{other_side(master_->fd())} {
     prepare_other_side(path_);
     opens_ = UniqueFd{check("inotify", ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC))};
     check("inotify on the other side of /dev/ptmx", ::inotify_add_watch(opens_.get(), path_.c_str(), IN_OPEN));
 }
 
-void PseudoTerminal::monitor(EventLoop& loop, std::function<void(bool)> changed) {
+void PseudoTerminal::start(EventLoop& loop, Changed changed) {
     loop_ = &loop;
     changed_ = std::move(changed);
     opened_ = loop.watch(opens_.get(), POLLIN, [this](std::uint32_t) {
@@ -58,7 +61,7 @@ void PseudoTerminal::monitor(EventLoop& loop, std::function<void(bool)> changed)
     });
 }
 
-void PseudoTerminal::stop_monitoring() {
+void PseudoTerminal::stop() {
     if (loop_ == nullptr) return;
     run_on_loop(*loop_, [this] {
         opened_ = Watch{};
@@ -69,13 +72,13 @@ void PseudoTerminal::stop_monitoring() {
 /// Both kinds of event may be late, so each only makes us look at how things are. "Open" is told each time: between
 /// two looks the other side may have been closed and opened again, and a reader has stopped at that.
 void PseudoTerminal::look() {
-    pollfd item{.fd = master_fd_, .events = 0, .revents = 0};
+    pollfd item{.fd = master_->fd(), .events = 0, .revents = 0};
     ::poll(&item, 1, 0);
     const bool open = (item.revents & POLLHUP) == 0;
     if (!open && !open_) return;
-    if (open != open_) hung_up_ = open ? loop_->watch(master_fd_, 0, [this](std::uint32_t) { look(); }) : Watch{};
+    if (open != open_) hung_up_ = open ? loop_->watch(master_->fd(), 0, [this](std::uint32_t) { look(); }) : Watch{};
     open_ = open;
-    changed_(open);
+    changed_(open ? master_ : nullptr);
 }
 
 }  // namespace qvm

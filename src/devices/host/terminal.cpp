@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -104,6 +105,13 @@ void remove_handlers() noexcept {
     return mode;
 }
 
+[[nodiscard]] UniqueFd open_resize_signals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGWINCH);
+    return UniqueFd{check("signalfd", ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC))};
+}
+
 /// Blocks all signals of this thread, and of the processes that it forks meanwhile.
 class AllSignalsBlocked {
 public:
@@ -177,6 +185,7 @@ bool Terminal::claim() {
     saved.fd = fd_;
     saved.before = before;
     saved.raw = raw_mode(before);
+    resized_ = open_resize_signals();
     start_watcher();
     install_handlers();
     raw_ = true;  // from here on the destructor restores
@@ -188,6 +197,12 @@ EscapeKeys::Action Terminal::key(std::byte value) noexcept {
     const EscapeKeys::Action action = keys_.feed(value);
     if (action == EscapeKeys::Action::End) control_.end(EndCause::Forced);
     return action;
+}
+
+void Terminal::take_resized() const noexcept {
+    signalfd_siginfo info{};
+    while (::read(resized_.get(), &info, sizeof info) > 0) {
+    }
 }
 
 void Terminal::start_watcher() {

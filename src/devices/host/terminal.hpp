@@ -58,6 +58,11 @@ public:
     [[nodiscard]] bool in_background() const noexcept { return background_; }
     /// Judges one key; ends the VM on Ctrl-A x. On one thread at a time.
     [[nodiscard]] EscapeKeys::Action key(std::byte value) noexcept;
+    /// Becomes readable when the terminal has got another size, if all threads of the process block SIGWINCH; -1 unless
+    /// raw mode is on.
+    [[nodiscard]] int resized_fd() const noexcept { return resized_.get(); }
+    /// Until the next change, resized_fd() is not readable.
+    void take_resized() const noexcept;
     /// Process id of the watcher; 0 if there is none.
     [[nodiscard]] pid_t watcher() const noexcept { return watcher_; }
 
@@ -73,6 +78,7 @@ private:
     EscapeKeys keys_;
     pid_t watcher_ = 0;
     UniqueFd to_watcher_;
+    UniqueFd resized_;
 };
 
 }  // namespace qvm
