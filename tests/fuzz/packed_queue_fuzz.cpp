@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// A packed virtqueue (virtio 1.2, 2.8) with a driver that breaks all rules.
+#include "fuzz/queue_fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    return qvm::test::fuzz_queue(data, size, qvm::virtio_feature::kRingPacked);
+}
