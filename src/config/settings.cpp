@@ -44,6 +44,12 @@ HugePages huge_pages(std::string_view value) noexcept {
     return value == "1G" ? HugePages::Size1G : HugePages::Off;
 }
 
+/// More than a minute is as good as for ever, and fits into all units.
+std::chrono::microseconds io_poll(std::uint64_t microseconds) noexcept {
+    constexpr std::chrono::microseconds kMost = std::chrono::minutes{1};
+    return std::chrono::microseconds{std::min<std::uint64_t>(microseconds, kMost.count())};
+}
+
 }  // namespace
 
 Settings settings_of(const VmConfig& config) {
@@ -60,6 +66,7 @@ Settings settings_of(const VmConfig& config) {
     }
     reader.boolean("exit-on-halt", out.exit_on_halt, &out.exit_on_halt_where);
     if (const SetSpec* poll = reader.find("host-halt-poll")) out.halt_poll = *parse_number(poll->value);
+    if (const SetSpec* poll = reader.find("host-io-poll")) out.io_poll = io_poll(*parse_number(poll->value));
     return out;
 }
 

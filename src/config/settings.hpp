@@ -2,6 +2,7 @@
 // The variables of `set` that this program acts on, typed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -32,6 +33,7 @@ struct Settings {
     bool exit_on_halt = true;
     Place exit_on_halt_where{};
     std::optional<std::uint64_t> halt_poll{};  ///< host-halt-poll, in ns
+    std::chrono::microseconds io_poll{};       ///< host-io-poll
 };
 
 /// The values have been checked when they were read.

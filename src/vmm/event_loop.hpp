@@ -4,6 +4,7 @@
 
 #include <liburing.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,7 +12,9 @@
 
 namespace qvm {
 
+class EventFd;
 class EventLoop;
+class LoopWatch;
 
 /// A registration in an EventLoop. Destruction ends it: afterwards the callback neither runs nor will run, unless the
 /// destruction happens inside that very callback, which is allowed too. Must not outlive its loop.
@@ -26,9 +29,9 @@ public:
 
 private:
     friend class EventLoop;
-    Watch(EventLoop& loop, std::uint64_t id) noexcept : loop_{&loop}, id_{id} {}
+    Watch(EventLoop& loop, LoopWatch& watched) noexcept : loop_{&loop}, watched_{&watched} {}
     EventLoop* loop_ = nullptr;
-    std::uint64_t id_ = 0;
+    LoopWatch* watched_ = nullptr;
 };
 
 /// Something that the kernel does for the owner of this object, which must stay where it is until done().
@@ -39,6 +42,19 @@ public:
 
 protected:
     ~IoOperation() = default;
+};
+
+/// Somebody whose work turns up in memory, such as a queue that the guest fills. Called on the loop's thread.
+class IoPoller {
+public:
+    /// Looks for work and does some, a bounded part of it; false if there was nothing.
+    virtual bool poll() noexcept = 0;
+    /// There was nothing for a while, and nobody will look any more: from now on, news must come in another way and end
+    /// in EventLoop::attend(). True if something has turned up meanwhile; then poll() goes on.
+    virtual bool rest() noexcept = 0;
+
+protected:
+    ~IoPoller() = default;
 };
 
 class EventLoop {
@@ -57,6 +73,11 @@ public:
     /// Callable from any thread.
     [[nodiscard]] Watch watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
 
+    /// Runs `signalled()` on the loop's thread whenever the event was signalled; several signals may become one. The
+    /// loop has taken the signal already, which spares the callback a system call. `event` must outlive the Watch.
+    /// Callable from any thread.
+    [[nodiscard]] Watch watch(const EventFd& event, std::function<void()> signalled);
+
     /// Runs `work` soon on the loop's thread. Callable from any thread.
     void post(std::function<void()> work);
 
@@ -74,9 +95,19 @@ public:
     /// Asks the kernel to give the operation up; it is done() all the same. On the loop's thread only.
     void cancel(IoOperation& operation) noexcept;
 
+    /// From now on polls `poller`, in turns with everything else, until it has nothing to do and may rest(). What it
+    /// submits goes to the kernel at the end of each round. Does nothing if it is polled already. On the loop's thread
+    /// only; ignore() must come before its destruction.
+    void attend(IoPoller& poller) noexcept;
+    /// Stops polling it, without rest(). On the loop's thread only.
+    void ignore(IoPoller& poller) noexcept;
+    /// How long at most the loop looks for new work for its pollers before it lets them rest and sleeps. It learns
+    /// whether that is worth it, see PollWindow. Zero, which is the default: not at all. Callable from any thread.
+    void poll_for(std::chrono::nanoseconds most);
+
 private:
     friend class Watch;
-    void remove(std::uint64_t id) noexcept;
+    void remove(LoopWatch& watched) noexcept;
     [[nodiscard]] io_uring_sqe* next_entry() noexcept;
     class Impl;
     std::unique_ptr<Impl> impl_;

@@ -163,3 +163,77 @@ TEST_CASE("an operation that was cancelled is done all the same") {
     const int result = read.finished.get_future().get();
     CHECK((result == -ECANCELED || result == -EINTR));
 }
+
+TEST_CASE("a watched event has been taken when the callback runs, and comes again with the next signal") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    EventFd seen;
+    std::atomic<unsigned> untaken{0};
+    const Watch watch = loop.watch(event, [&] {
+        if (event.drain()) ++untaken;
+        seen.signal();
+    });
+    for (int i = 0; i < 100; ++i) {
+        event.signal();
+        pollfd wait{seen.fd(), POLLIN, 0};
+        REQUIRE(::poll(&wait, 1, 10'000) == 1);
+        seen.drain();
+    }
+    CHECK(untaken == 0);
+}
+
+TEST_CASE("a watched event that was signalled before counts") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    event.signal();
+    std::promise<void> seen;
+    const Watch watch = loop.watch(event, [&] { seen.set_value(); });
+    seen.get_future().get();
+}
+
+TEST_CASE("a watch of an event may end in its own callback, and never runs afterwards") {
+    EventLoop loop{"io/test"};
+    EventFd event;
+    int calls = 0;  // touched on the loop's thread only
+    std::optional<Watch> watch;
+    std::promise<void> done;
+    loop.post([&] {
+        watch.emplace(loop.watch(event, [&] {
+            ++calls;
+            watch.reset();
+            done.set_value();
+        }));
+    });
+    event.signal();
+    done.get_future().get();
+    event.signal();
+    std::promise<int> turn;
+    loop.post([&] { turn.set_value(calls); });
+    CHECK(turn.get_future().get() == 1);
+    CHECK(event.drain());
+}
+
+TEST_CASE("ten thousand operations at once are all done") {
+    constexpr int kCount = 10'000;
+    struct Counting final : IoOperation {
+        void done(int result) noexcept override {
+            if (result == 0) ++*count;
+            if (*count == kCount) all->set_value();
+        }
+        int* count = nullptr;
+        std::promise<void>* all = nullptr;
+    };
+    EventLoop loop{"io/test"};
+    int count = 0;
+    std::promise<void> all;
+    std::vector<Counting> operations(kCount);
+    loop.post([&] {
+        for (Counting& operation : operations) {
+            operation.count = &count;
+            operation.all = &all;
+            loop.submit(operation, [](io_uring_sqe* entry) { ::io_uring_prep_nop(entry); });
+        }
+    });
+    all.get_future().get();
+    CHECK(count == kCount);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// An io_uring that one thread uses, with entries that never run out and one system call for all that there is to
+// submit.
+#pragma once
+
+#include <liburing.h>
+
+#include <deque>
+
+namespace qvm {
+
+class IoRing {
+public:
+    /// How completions are worked out: when the one thread that submits asks for them (Linux 6.1), at any of its system
+    /// calls (5.19), or by interrupting it.
+    enum class Mode : unsigned { Deferred, Cooperative, Interrupting };
+    /// In the first mode from `best` on that the kernel has. Throws HostError if it refuses an io_uring.
+    explicit IoRing(Mode best = Mode::Deferred);
+    ~IoRing() { ::io_uring_queue_exit(&ring_); }
+    IoRing(const IoRing&) = delete;
+    IoRing& operator=(const IoRing&) = delete;
+
+    /// Once, before anything below, on the thread that does all of it.
+    void start() noexcept;
+
+    /// An entry to be filled by one of liburing's io_uring_prep functions. The kernel gets it by submit() or wait().
+    [[nodiscard]] io_uring_sqe* next() noexcept;
+    /// Whether next() was called since the last submit() or wait().
+    [[nodiscard]] bool pending() const noexcept { return ::io_uring_sq_ready(&ring_) != 0; }
+    /// Does not wait. What the kernel cannot take for lack of memory stays pending.
+    void submit() noexcept;
+    /// Submits, and waits for a completion. May return without one.
+    void wait() noexcept;
+
+    /// Whether drain() would find something, or at least try. No system call.
+    [[nodiscard]] bool has_news() const noexcept { return ::io_uring_cq_ready(&ring_) != 0 || kernel_has_more(); }
+    /// Calls handle(data, result) for what is complete by now, a bounded number.
+    template <typename Handler>
+    void drain(Handler handle) {
+        if (kernel_has_more()) ::io_uring_get_events(&ring_);
+        for (unsigned left = ::io_uring_cq_ready(&ring_); left > 0; --left) {
+            io_uring_cqe* done = nullptr;
+            if (::io_uring_peek_cqe(&ring_, &done) != 0) return;
+            void* const data = ::io_uring_cqe_get_data(done);
+            const int result = done->res;
+            ::io_uring_cqe_seen(&ring_, done);
+            handle(data, result);
+        }
+    }
+
+private:
+    [[nodiscard]] bool kernel_has_more() const noexcept {
+        return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+    }
+    void queue_overdue() noexcept;
+    void wait_for_room() noexcept;
+
+    io_uring ring_{};
+    std::deque<io_uring_sqe> overdue_;  // filled when the ring had no room
+};
+
+}  // namespace qvm
