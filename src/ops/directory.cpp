@@ -17,6 +17,13 @@ struct CloseDirectory {
     void operator()(DIR* stream) const noexcept { ::closedir(stream); }
 };
 
+/// `fresh` becomes `name`. The file that it takes the place of is exchanged with it and goes away under the other name:
+/// ext4 writes a file to the disk at once that is renamed onto another, which nobody needs here.
+int put_in_place(int directory, const char* fresh, const char* name) noexcept {
+    if (::renameat2(directory, fresh, directory, name, RENAME_EXCHANGE) == 0) return ::unlinkat(directory, fresh, 0);
+    return ::renameat(directory, fresh, directory, name);  // the first of its name, or a file system that cannot
+}
+
 }  // namespace
 
 UniqueFd open_directory(int parent, const char* name) noexcept {
@@ -53,7 +60,7 @@ void replace_file(int directory, const std::string& name, std::string_view text)
     if (!file) throw HostError{errno_text(name, errno)};
     try {
         write_all(file.get(), text);
-        check(name.c_str(), ::renameat(directory, fresh.c_str(), directory, name.c_str()));
+        check(name.c_str(), put_in_place(directory, fresh.c_str(), name.c_str()));
     } catch (const HostError&) {
         ::unlinkat(directory, fresh.c_str(), 0);
         throw;

@@ -84,7 +84,7 @@ RuntimeDir::RuntimeDir(RuntimeRoot root, std::string name, Last last)
     claim();
     try {
         remove_all_but_lock(directory_.get());
-        check("lock", ::ftruncate(lock_.get(), 0));
+        empty_lock();
         write_all(lock_.get(), fmt::format("{}\n", ::getpid()));
         if (last == Last::Keep) make_last();
     } catch (...) {
@@ -121,6 +121,13 @@ bool RuntimeDir::try_claim() {
     if (!lock_) return gone_or_fail();
     if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) throw NameTaken{holder_of(lock_.get())};
     return is_still(root_.fd.get(), name_.c_str(), directory_.get()) && is_still(directory_.get(), kLock, lock_.get());
+}
+
+/// Only when it is not: some file systems write a file to its disk at once that has been cut to nothing.
+void RuntimeDir::empty_lock() const {
+    struct stat status {};
+    check("lock", ::fstat(lock_.get(), &status));
+    if (status.st_size != 0) check("lock", ::ftruncate(lock_.get(), 0));
 }
 
 /// Made here and kept open: after give_to() the root may be closed to this process.

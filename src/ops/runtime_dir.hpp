@@ -46,6 +46,7 @@ public:
 private:
     void claim();
     [[nodiscard]] bool try_claim();
+    void empty_lock() const;
     void make_last();
 
     RuntimeRoot root_;
