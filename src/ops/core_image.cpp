@@ -2,11 +2,12 @@
 #include "ops/core_image.hpp"
 
 #include <elf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+
+#include "ops/present_memory.hpp"
 
 namespace qvm {
 namespace {
@@ -82,21 +83,14 @@ Elf64_Phdr load_segment(const GuestMemory::Block& block, std::uint64_t offset) {
     return segment;
 }
 
-/// What the guest and the host have never touched is not touched here either: it would become real memory.
 bool write_block(const GuestMemory::Block& block, CoreSink& sink) {
-    const auto bytes = block.mapping.bytes();
-    const auto size = static_cast<off_t>(bytes.size());
-    for (off_t at = 0; at < size;) {
-        off_t data = ::lseek(block.memfd.get(), at, SEEK_DATA);
-        if (data < 0) data = errno == ENXIO ? size : at;
-        off_t end = data < size ? ::lseek(block.memfd.get(), data, SEEK_HOLE) : size;
-        if (end < 0) end = size;
-        const auto from = static_cast<std::size_t>(data);
-        const auto length = static_cast<std::size_t>(end - data);
-        if (!sink.zeros(static_cast<std::uint64_t>(data - at)) || !sink.data(bytes.subspan(from, length))) return false;
-        at = end;
-    }
-    return true;
+    std::size_t at = 0;
+    const auto part = [&](std::size_t offset, std::span<const std::byte> bytes) {
+        if (!sink.zeros(offset - at) || !sink.data(bytes)) return false;
+        at = offset + bytes.size();
+        return true;
+    };
+    return for_each_present(block, part) && sink.zeros(block.range.size() - at);
 }
 
 }  // namespace
