@@ -92,6 +92,8 @@ Ioapic::Ioapic(MsiRouter& router, std::optional<std::uint8_t> id, unsigned pins)
     for (unsigned i = 0; i < entries_.size(); ++i) {
         entries_[i].gsi = gsi_base_ + i;
         pins_.push_back(std::make_unique<Pin>(*this, i));
+        router_.mask(
+            entries_[i].gsi);  // until somebody has the wire: each connected input costs the VM's start and end
     }
 }
 
@@ -99,7 +101,11 @@ Ioapic::~Ioapic() = default;
 
 unsigned Ioapic::lines() const noexcept { return static_cast<unsigned>(pins_.size()); }
 
-IrqLine& Ioapic::line(unsigned number) { return *pins_.at(number); }
+IrqLine& Ioapic::line(unsigned number) {
+    IrqLine& pin = *pins_.at(number);
+    router_.unmask(gsi(number));
+    return pin;
+}
 
 void Ioapic::read(std::uint64_t offset, std::span<std::byte> data) noexcept {
     std::ranges::fill(data, std::byte{0});

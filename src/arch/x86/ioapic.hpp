@@ -28,9 +28,9 @@ public:
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
 
     [[nodiscard]] unsigned lines() const noexcept override;
-    /// One wire per pin, the same object at each call. High is "asserted": the polarity bit has no effect, because
-    /// there is no electricity here. Several devices on one wire must agree among themselves; the last one to drive
-    /// it wins.
+    /// One wire per pin, the same object at each call; set-up only. High is "asserted": the polarity bit has no effect,
+    /// because there is no electricity here. Several devices on one wire must agree among themselves; the last one to
+    /// drive it wins.
     [[nodiscard]] IrqLine& line(unsigned number) override;
     [[nodiscard]] unsigned gsi(unsigned number) const noexcept override { return gsi_base_ + number; }
     void end_of_interrupt(std::uint8_t vector) noexcept override;

@@ -51,6 +51,14 @@ struct Board {
 
 }  // namespace
 
+TEST_CASE("an ioapic keeps a kernel input only for a wire that somebody has") {
+    Board board;
+    CHECK(board.router.masked.size() == 24);
+    (void)board.ioapic.line(4);
+    CHECK(board.router.masked.size() == 23);
+    CHECK_FALSE(board.router.masked.contains(board.ioapic.gsi(4)));
+}
+
 TEST_CASE("an ioapic says who it is: id, version 0x20, 24 entries, all masked (3.2)") {
     Board board;
     CHECK(board.reg(0) == 0);
