@@ -2,6 +2,7 @@
 // The words of the language that belong to no vdev, as tables: for the parser, for suggestions and for the help.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -53,6 +54,15 @@ struct GlobalOption {
 [[nodiscard]] std::span<const OptionSpec> pass_options() noexcept;
 /// Null if `options` has none of that name.
 [[nodiscard]] const OptionSpec* find_option(std::span<const OptionSpec> options, std::string_view name) noexcept;
+
+/// `action` of all watchdogs.
+inline constexpr std::array<std::string_view, 5> kWatchdogActions{"terminate", "dump,terminate", "fiq", "dump,fiq",
+                                                                  "dump"};
+inline constexpr OptionSpec kWatchdogAction{.name = "action",
+                                            .type = ArgType::Choice,
+                                            .help = "what a bite does",
+                                            .fallback = "terminate",
+                                            .choices = kWatchdogActions};
 
 /// Types of vdev that the language has and this program can only read: no row of them is in the catalogue.
 [[nodiscard]] std::span<const VdevSyntax> language_vdevs() noexcept;

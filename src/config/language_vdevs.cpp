@@ -23,12 +23,6 @@ constexpr OptionSpec kHostdev{.name = "hostdev",
                               .type = ArgType::HostDev,
                               .help = "the host's end; two give input and output",
                               .repeatable = true};
-constexpr std::array<std::string_view, 5> kActions{"terminate", "dump,terminate", "fiq", "dump,fiq", "dump"};
-constexpr OptionSpec kAction{.name = "action",
-                             .type = ArgType::Choice,
-                             .help = "what a bite does",
-                             .fallback = "terminate",
-                             .choices = kActions};
 
 constexpr std::array kLocOnly{kLoc};
 constexpr std::array kLocIntr{kLoc, kIntr};
@@ -47,11 +41,10 @@ constexpr std::array kPciDummy{
     kLoc,
     OptionSpec{.name = "clone", .type = ArgType::Location, .help = "the host's PCI function whose identity it has"},
 };
-constexpr std::array kWatchdog{kLoc, kIntr, kAction};
 constexpr std::array kSp805{
     kLoc,
     kIntr,
-    kAction,
+    kWatchdogAction,
     OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "25000000"},
 };
 constexpr std::array<std::string_view, 2> kGicVersions{"2", "3"};
@@ -158,7 +151,6 @@ constexpr std::array kTypes{
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
     VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
     VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
-    VdevSyntax{"wdt-ib700", "IB700 watchdog", kWatchdog, Boards::X86, {.io = true}},
     VdevSyntax{"gic", "ARM generic interrupt controller", kGic, Boards::Arm64, {.lines = 1020}},
     VdevSyntax{"pl011", "PrimeCell UART", kPl011, Boards::Arm64, kMmioPage},
     VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},

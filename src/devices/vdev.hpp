@@ -37,6 +37,9 @@ public:
     virtual ~Vdev() = default;
     /// The whole VM is built; the vCPUs start next.
     virtual void start() {}
+    /// The vCPUs have been stopped for a while, and go on. Time that the guest cannot use must not count against it.
+    virtual void pause() {}
+    virtual void resume() {}
 };
 
 /// An interrupt controller, for those who name it in `intr`.

@@ -43,6 +43,12 @@ public:
     void start() {
         for (auto& vdev : vdevs_) vdev->start();
     }
+    void pause() {
+        for (auto& vdev : vdevs_) vdev->pause();
+    }
+    void resume() {
+        for (auto& vdev : vdevs_) vdev->resume();
+    }
 
 private:
     std::vector<std::unique_ptr<Vdev>> vdevs_;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <ctime>
+#include <functional>
 #include <utility>
 
 #include "config/settings.hpp"
@@ -19,6 +20,7 @@
 #include "ops/core_dump.hpp"
 #include "ops/signals.hpp"
 #include "ops/user.hpp"
+#include "ops/vmcoreinfo.hpp"
 #include "vcpu/exit_stats.hpp"
 #include "vcpu/vcpu_group.hpp"
 #include "vmm/error.hpp"
@@ -74,6 +76,21 @@ public:
     }
 
 private:
+    /// All vCPUs, and what counts the time that they are given.
+    class GuestPause {
+    public:
+        explicit GuestPause(RunningVm& vm) : vdevs_{vm.board_.assembled.vdevs}, vcpus_{vm.vcpus_.pause()} {
+            vdevs_.pause();
+        }
+        ~GuestPause() { vdevs_.resume(); }
+        GuestPause(const GuestPause&) = delete;
+        GuestPause& operator=(const GuestPause&) = delete;
+
+    private:
+        VdevStack& vdevs_;
+        VcpuGroup::Pause vcpus_;
+    };
+
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
         const VcpuWorld world{
@@ -106,6 +123,7 @@ private:
         const int timeout = life_.poll_timeout();
         const bool earlier = !settled_ && (timeout < 0 || timeout > kSettleMs);
         if (::poll(sources.data(), sources.size(), earlier ? kSettleMs : timeout) == 0 && !settled_) settle();
+        if (const auto wanted = latch_.take_dump()) bite(*wanted);
         life_.tick([this] { return !vcpus_.is_stuck(); });
         while (const auto request = signals_.take()) serve(*request);
     }
@@ -129,22 +147,35 @@ private:
                                       stats_->report()));
                 return log_threads(log_, Severity::Info);
             case Request::Dump:
-                return dump();
+                return dump("SIGUSR2", [] {});
         }
     }
 
-    /// The guest waits until its memory has been read, not until the dump has reached its place.
-    void dump() {
+    /// Of a watchdog that wants a dump.
+    void bite(const EndLatch::DumpRequest& wanted) {
+        const auto end = [&] {
+            if (wanted.then) latch_.end(*wanted.then);
+        };
+        dump("watchdog", end);
+        end();
+    }
+
+    /// The guest waits until its memory has been read, not until the dump has reached its place. `before_it_goes_on` is
+    /// done in between.
+    void dump(std::string_view cause, const std::function<void()>& before_it_goes_on) {
         if (!config_.dump) return log_.warn("no dump is written: the configuration names no place for one");
-        std::optional<VcpuGroup::Pause> pause{vcpus_.pause()};
+        std::optional<GuestPause> pause{std::in_place, *this};
         const std::time_t now = std::time(nullptr);
-        CoreImage image{board_.machine->elf_machine(), board_.memory, {about_note(config_.system, now, "SIGUSR2")}};
+        CoreImage image{board_.machine->elf_machine(), board_.memory, {about_note(config_.system, now, cause)}};
         for (const auto& vcpu : vcpus_.vcpus())
             for (CoreNote& note : vcpu->vcpu().core_notes()) image.notes.push_back(std::move(note));
+        if (auto linux_note = find_vmcoreinfo(board_.memory)) image.notes.push_back(std::move(*linux_note));
         const std::span<const std::byte> exits = stats_->bytes();
         image.notes.push_back({"QVM", static_cast<std::uint32_t>(QvmNote::Recorder), {exits.begin(), exits.end()}});
-        const DumpOutcome outcome =
-            write_dump({*config_.dump, config_.system, now, image, [&pause] { pause.reset(); }});
+        const DumpOutcome outcome = write_dump({*config_.dump, config_.system, now, image, [&] {
+                                                    before_it_goes_on();
+                                                    pause.reset();
+                                                }});
         log_.write(outcome.written ? Severity::Info : Severity::Warn, outcome.text);
     }
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "config/language.hpp"
+
 namespace qvm {
 
 namespace {
@@ -38,6 +40,17 @@ private:
     Diagnostics& diagnostics_;
 };
 
+/// A watchdog that is to write a dump nobody has a place for.
+void report_lost_dumps(const VmConfig& config, Diagnostics& diagnostics) {
+    if (config.dump) return;
+    for (const VdevSpec& vdev : config.vdevs) {
+        const OptionValue* const option = vdev.find(kWatchdogAction.name);
+        const auto* const action = option != nullptr ? std::get_if<std::string>(&option->value) : nullptr;
+        if (action != nullptr && action->starts_with("dump"))
+            diagnostics.warning(option->where, "no dump will be written: no `dump` line says where to");
+    }
+}
+
 }  // namespace
 
 void report_unavailable(const VmConfig& config, const Catalog& catalog, const std::optional<ForeignSign>& foreign,
@@ -52,6 +65,7 @@ void report_unavailable(const VmConfig& config, const Catalog& catalog, const st
         else if (told.insert(vdev.syntax).second)
             report.missing(vdev.where, fmt::format("vdev '{}'", vdev.syntax->type));
     }
+    report_lost_dumps(config, diagnostics);
     if (!config.passed.empty()) report.missing(config.passed.front().where, "'pass'");
     for (const UnsupportedSpec& each : config.unsupported) {
         const bool skips_instruction =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string_view>
 
 namespace qvm {
@@ -34,6 +35,9 @@ class VmControl {
 public:
     virtual ~VmControl() = default;
     virtual void end(EndCause cause) noexcept = 0;
+    /// Asks for a dump of the guest and, if `then` says so, for the end after it: no guest code runs in between. Where
+    /// the configuration has no place for dumps only the end is left. Comes back at once.
+    virtual void dump(std::optional<EndCause> then) noexcept = 0;
     /// Somebody has asked for it. vCPUs look at this after each exit, so that the one that wrote the power-off register
     /// executes nothing behind that write.
     [[nodiscard]] bool ended() const noexcept { return ended_.load(std::memory_order_relaxed); }

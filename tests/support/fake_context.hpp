@@ -136,9 +136,19 @@ public:
         if (!first_) first_ = cause;
         changed_.notify_all();
     }
+    void dump(std::optional<EndCause> then) noexcept override {
+        const std::lock_guard lock{mutex_};
+        ++dumps_;
+        if (then && !first_) first_ = then;
+        changed_.notify_all();
+    }
     [[nodiscard]] std::optional<EndCause> cause() const {
         const std::lock_guard lock{mutex_};
         return first_;
+    }
+    [[nodiscard]] unsigned dumps() const {
+        const std::lock_guard lock{mutex_};
+        return dumps_;
     }
     [[nodiscard]] bool wait() {
         std::unique_lock lock{mutex_};
@@ -149,6 +159,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::optional<EndCause> first_;
+    unsigned dumps_ = 0;
 };
 
 /// A log that says nothing.

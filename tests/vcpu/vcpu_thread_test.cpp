@@ -21,6 +21,7 @@ struct Control final : VmControl {
         ended_ = true;
         if (!told.exchange(true)) first.set_value(cause);
     }
+    void dump(std::optional<EndCause> /*then*/) noexcept override {}
     std::atomic<bool> told{false};
     std::promise<EndCause> first;
 };

@@ -58,6 +58,7 @@ constexpr std::array kLegacyPlaces{
     LegacyPlace{"ser8250", 3, GuestLocation::Space::Io, 0x2e8, {}},
     LegacyPlace{"mc146818", 0, GuestLocation::Space::Io, 0x70, 8},
     LegacyPlace{"pckeyboard", 0, GuestLocation::Space::Io, 0x60, {}},
+    LegacyPlace{"wdt-ib700", 0, GuestLocation::Space::Io, 0x441, {}},
 };
 
 /// A wire whose other end is known only once all controllers are.

@@ -8,6 +8,7 @@ namespace qvm::x86 {
 extern const VdevType kIoapic;
 extern const VdevType kMc146818;
 extern const VdevType kPckeyboard;
+extern const VdevType kWdtIb700;
 
 namespace {
 
@@ -42,7 +43,7 @@ constexpr OptionSpec kIoapicOptions[]{
      .no_effect = "not yet: host interrupts cannot be passed to the guest by their vector"},
 };
 
-constexpr const VdevType* kTypes[]{&kIoapic, &kMc146818, &kPckeyboard};
+constexpr const VdevType* kTypes[]{&kIoapic, &kMc146818, &kPckeyboard, &kWdtIb700};
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 
 namespace qvm::x86 {
 
-/// The vdev types that only this board has: ioapic, mc146818, pckeyboard.
+/// The vdev types that only this board has: ioapic, mc146818, pckeyboard, wdt-ib700.
 [[nodiscard]] std::span<const VdevType* const> vdev_types() noexcept;
 
 }  // namespace qvm::x86
