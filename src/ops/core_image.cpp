@@ -79,7 +79,7 @@ Elf64_Phdr load_segment(const GuestMemory::Block& block, std::uint64_t offset) {
     segment.p_offset = offset;
     segment.p_vaddr = segment.p_paddr = block.range.start();
     segment.p_filesz = segment.p_memsz = block.range.size();
-    segment.p_align = kPage;
+    segment.p_align = 0;  // by which `crash` tells the vmcores of today from those of 2003
     return segment;
 }
 

@@ -14,10 +14,11 @@
 
 namespace qvm {
 
-/// Types of the notes named "QVM". Numbers are never used again for something else.
+/// Types of the notes named "QVM". Numbers are never used again for something else; `crash` looks at the type alone, so
+/// they are none of Linux's either.
 enum class QvmNote : std::uint32_t {
-    About = 1,     ///< UTF-8 text, one `key=value` a line: system, time, cause
-    Recorder = 2,  ///< the flight recorder
+    About = 0x5156'4d01,     ///< UTF-8 text, one `key=value` a line: system, time, cause
+    Recorder = 0x5156'4d02,  ///< the flight recorder
 };
 
 /// What is dumped. The memory must outlive it.

@@ -192,7 +192,7 @@ TEST_CASE("registers come first among the notes, then who and when") {
     const std::string about{reinterpret_cast<const char*>(all[2].bytes.data()), all[2].bytes.size()};
     CHECK(about.starts_with("system=demo\ntime=2023-11-1"));
     CHECK(about.ends_with("\ncause=test\n"));
-    CHECK(all[3].type == 2);
+    CHECK(all[3].type == static_cast<std::uint32_t>(QvmNote::Recorder));
     CHECK(all[3].bytes.size() == 5);
 }
 
