@@ -26,6 +26,7 @@ class Case:
     function: Callable
     arguments: dict
     limit: float
+    init: str  # of the L1: "busybox", or "systemd" as a Debian has it
 
     @property
     def directory_name(self) -> str:
@@ -35,7 +36,7 @@ class Case:
 REGISTRY: list[Case] = []
 
 
-def case(limit: float = DEFAULT_LIMIT, **choices):
+def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", **choices):
     """Registers a function as one case for each combination of the choices."""
 
     def register(function):
@@ -43,7 +44,7 @@ def case(limit: float = DEFAULT_LIMIT, **choices):
         for values in itertools.product(*choices.values()):
             label = f"[{'-'.join(map(str, values))}]" if values else ""
             name = f"{module}.{function.__name__}{label}"
-            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit))
+            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit, init))
         return function
 
     return register

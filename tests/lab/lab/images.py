@@ -12,6 +12,7 @@ from .initramfs import Archive, Initramfs, find_program, libraries, with_needs
 from .paths import BUILD, LAB
 
 L1_MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "kvm_amd"]
+ROOT_MODULES = ["virtio_blk", "crc32c_generic", "ext4"]  # what an L1 with a root file system of its own needs besides
 GUEST_MODULES = ["button", "evdev"]  # what makes a power button an input device
 
 
@@ -20,6 +21,7 @@ class Images:
     kernels: dict[str, debian.Kernel]
     guest_initrd: dict[str, Path]
     l1_initramfs: Path
+    systemd_initramfs: Path
 
 
 def prepare(flavours=("std", "cloud")) -> Images:
@@ -28,7 +30,9 @@ def prepare(flavours=("std", "cloud")) -> Images:
     directory = BUILD / "images"
     directory.mkdir(parents=True, exist_ok=True)
     initrds = {name: _guest_initrd(kernel, directory) for name, kernel in kernels.items()}
-    return Images(kernels, initrds, _l1_initramfs(kernels["std"], directory))
+    plain = _l1_initramfs(kernels["std"], directory / "l1.gz", [])
+    with_root = _l1_initramfs(kernels["std"], directory / "l1-systemd.gz", ROOT_MODULES)
+    return Images(kernels, initrds, plain, with_root)
 
 
 def _guest_initrd(kernel: debian.Kernel, directory: Path) -> Path:
@@ -93,7 +97,8 @@ def _fill_root(tree: Path) -> None:
             shutil.copy(library, to)
 
 
-def _l1_initramfs(kernel: debian.Kernel, directory: Path) -> Path:
+def _l1_initramfs(kernel: debian.Kernel, path: Path, more: list[str]) -> Path:
     initramfs = Initramfs(LAB / "l1-init")
-    initramfs.modules(kernel, L1_MODULES)
-    return initramfs.write(directory / "l1.gz")
+    initramfs.modules(kernel, L1_MODULES + more)
+    initramfs.file("l1-agent", LAB / "l1-agent")
+    return initramfs.write(path)

@@ -13,6 +13,7 @@ from signal import SIGKILL, Signals
 from .images import Images
 from .paths import BUILD, LAB, LOGS
 from .qemu import Qemu
+from .systemd_root import systemd_root
 
 BOOT_LIMIT = 300.0  # quiet machines need 10 to 15 s
 ANSWER_LIMIT = 60.0
@@ -34,19 +35,20 @@ class L1:
     # -- life ---------------------------------------------------------------------------
 
     @classmethod
-    def boot(cls, qemu: Qemu, images: Images) -> "L1":
+    def boot(cls, qemu: Qemu, images: Images, init: str) -> "L1":
+        command = _command(qemu, images, init)
         directory = _directory()
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.iterdir():
             old.unlink()
         with open(directory / "qemu.log", "wb") as log:
             process = subprocess.Popen(
-                _command(qemu, images), cwd=directory,
+                command, cwd=directory,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, env=_environment(),
             )  # fmt: skip
         (directory / "pid").write_text(f"{process.pid}\n")
-        (directory / "made-of").write_text(_fingerprint(qemu, images))
+        (directory / "made-of").write_text(_fingerprint(command, images))
         l1 = cls(_connect(process), process.pid)
         try:
             l1._wait_for_agent()
@@ -56,7 +58,7 @@ class L1:
         return l1
 
     @classmethod
-    def attach(cls, qemu: Qemu, images: Images) -> "L1 | None":
+    def attach(cls, qemu: Qemu, images: Images, init: str) -> "L1 | None":
         """The L1 that an earlier run kept, if it answers and a new one would be the same."""
         try:
             l1 = cls(_open_channel(), int((_directory() / "pid").read_text()))
@@ -64,7 +66,7 @@ class L1:
             return None
         try:
             l1.reset()
-            same = (_directory() / "made-of").read_text() == _fingerprint(qemu, images)
+            same = (_directory() / "made-of").read_text() == _fingerprint(_command(qemu, images, init), images)
         except (OSError, L1Lost):
             same = False
         if not same:
@@ -189,27 +191,32 @@ def _directory() -> Path:
 CPU = "EPYC,-xsave"
 
 
-def _command(qemu: Qemu, images: Images) -> list[str]:
+def _command(qemu: Qemu, images: Images, init: str) -> list[str]:
     """An ordinary PC as far as its kernel can tell, given the ELF kernel, which starts fastest."""
     arguments = f"console=ttyS0 panic=-1 quiet lab.logs={LOGS} lab.agent={LAB / 'agent.py'}"
+    initramfs, disk = images.l1_initramfs, []
+    if init == "systemd":
+        initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
+        arguments += " lab.root=/dev/vda"
     return [
         *qemu.command(),
         "-M", "q35,kernel-irqchip=split", "-cpu", CPU, "-m", "2G",
         "-nodefaults", "-display", "none", "-no-reboot",
-        "-kernel", str(images.kernels["std"].vmlinux), "-initrd", str(images.l1_initramfs), "-append", arguments,
+        "-kernel", str(images.kernels["std"].vmlinux), "-initrd", str(initramfs), "-append", arguments,
         "-chardev", "file,id=console,path=console.log", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",
         "-chardev", "socket,id=agent,path=agent,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=lab.0",
         "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
         "-virtfs", f"local,path={LOGS},mount_tag=logs,security_model=none,multidevs=remap",
+        *disk,
     ]  # fmt: skip
 
 
-def _fingerprint(qemu: Qemu, images: Images) -> str:
+def _fingerprint(command: list[str], images: Images) -> str:
     """What decides how an L1 behaves."""
-    whole = hashlib.sha256(" ".join(_command(qemu, images)).encode())
-    for path in (images.l1_initramfs, LAB / "agent.py"):
+    whole = hashlib.sha256(" ".join(command).encode())
+    for path in (images.systemd_initramfs, LAB / "agent.py"):
         whole.update(path.read_bytes())
     return whole.hexdigest()
 

@@ -36,22 +36,27 @@ class Runner:
         self._lock = only_one()
         self._qvm = qvm
         self._l1: L1 | None = None
+        self._init = "busybox"
         self._qemu = qemu.choose()
         self._say(f"L1: {self._qemu.why}; {self._qemu.cpus} CPU(s)")
         self.images = images.prepare(flavours)
 
     def run(self, cases: list[Case]) -> Counter:
-        return Counter(self._run_with_rerun(case) for case in cases)
+        """Those that share an L1 one after another: a change of it costs its start."""
+        return Counter(self._run_with_rerun(case) for case in sorted(cases, key=lambda case: case.init))
 
-    def l1(self) -> L1:
+    def l1(self, init: str = "busybox") -> L1:
+        if init != self._init:
+            self.stop()
+        self._init = init
         if self._l1 is None:
-            self._l1 = L1.attach(self._qemu, self.images)
+            self._l1 = L1.attach(self._qemu, self.images, init)
             if self._l1:
                 self._say("L1: the one that an earlier run kept")
         if self._l1 is None:
             began = time.monotonic()
-            self._l1 = L1.boot(self._qemu, self.images)
-            self._say(f"L1: up after {time.monotonic() - began:.1f} s")
+            self._l1 = L1.boot(self._qemu, self.images, init)
+            self._say(f"L1 with {init}: up after {time.monotonic() - began:.1f} s")
         return self._l1
 
     def stop(self) -> None:
@@ -77,7 +82,7 @@ class Runner:
         directory = LOGS / case.directory_name
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        l1 = self.l1()
+        l1 = self.l1(case.init)
         lab = Lab(l1, self.images, self._qvm, directory, case.limit)
         began = time.monotonic()
         try:
