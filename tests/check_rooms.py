@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Holds the rules of the house (docs/architecture.md): which room may include which, where the kernel's KVM header may
-be seen, that no source branches on an ISA, and that every file says its licence."""
+be seen, that no source branches on an ISA or defines macros with names that are not ours, and that every file says its licence."""
 import pathlib
 import re
 import shutil
@@ -15,6 +15,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 KVM_USER = re.compile(r"^src/(vmm/kvm[^/]*|.*_kvm\.[ch]pp|arch/[^/]+/machine\.cpp)$")
 KVM_HEADERS = re.compile(r"^vmm/kvm.*|.*_kvm\.hpp$")
 KVM_HEADER_ALLOWED = re.compile(r"^src/vmm/kvm_uapi\.hpp$")
+RESERVED_MACRO = re.compile(r"^\s*#\s*define\s+(_[A-Z]|\w*__)")  # C++20, 5.10: of the implementation
+RESERVED_MACRO_ALLOWED = re.compile(r"^src/vmm/kvm_uapi\.hpp$")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 NO_COMMENTS = {".json", ".md"}
 NO_SPDX = {"LICENSE", ".clang-format", ".clang-tidy", ".editorconfig", ".gitignore"}
@@ -65,6 +67,8 @@ def check_source(name, lines):
             yield from check_include(name, number, *match.groups())
         if ISA_MACROS.search(line):
             yield f"{name}:{number}: an ISA is a folder, never a branch"
+        if RESERVED_MACRO.match(line) and not RESERVED_MACRO_ALLOWED.match(name):
+            yield f"{name}:{number}: that name of a macro belongs to the compiler and its library"
 
 
 def check_file(name):
@@ -81,6 +85,7 @@ def self_test():
     bad = ['#include "devices/vdev.hpp"', "#include <linux/kvm.h>", "#if defined(__x86_64__)", '#include "bus.hpp"']
     found = list(check_source("src/vmm/bus.cpp", bad))
     assert len(found) == 4, found
+    assert len(list(check_source("src/vmm/bus.cpp", ["#define _BUS", "#define BUS__H", "#define BUS_H"]))) == 2
     assert list(check_source("src/launcher/launcher.cpp", ['#include "arch/x86/layout.hpp"']))
     assert list(check_source("src/arch/arm64/gic.cpp", ['#include "arch/x86/layout.hpp"']))
     assert list(check_source("src/devices/ser8250.cpp", ['#include "vmm/kvm.hpp"']))

@@ -8,7 +8,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 #undef __DECLARE_FLEX_ARRAY
-#define __DECLARE_FLEX_ARRAY(type, name) type name[0]  // NOLINT(bugprone-reserved-identifier)
+#define __DECLARE_FLEX_ARRAY(type, name) type name[0]
 #include <linux/kvm.h>
 #pragma GCC diagnostic pop
 
