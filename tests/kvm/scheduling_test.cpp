@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -135,6 +136,20 @@ TEST_CASE("main and io threads are where they were asked to be") {
     CHECK(seen["io/main"] == Seen{4, SCHED_FIFO, {io}});
     CHECK(seen["log"] == Seen{4, SCHED_FIFO, {io}});
     CHECK(seen["vcpu/0"] == Seen{2, SCHED_RR, cpus_of(0)});
+}
+
+TEST_CASE("what a thread in real time starts is not in real time") {
+    if (no_realtime()) return;
+    const TempDir files;
+    Spinning vm{"sched 2f", "dump \"|cat /proc/self/stat >" + files.path("stat") + "; cat >/dev/null\"\n"};
+    REQUIRE(threads(vm.qvm.pid())["qvm"].policy == SCHED_FIFO);
+    vm.qvm.signal(SIGUSR2);
+    vm.qvm.wait_for_error("the guest's dump is in ");
+    std::istringstream fields{read_file(files.path("stat"))};
+    const std::vector<std::string> all{std::istream_iterator<std::string>{fields}, {}};
+    REQUIRE(all.size() > 41);
+    CHECK(all[40 - 1] == "0");                          // rt_priority
+    CHECK(all[41 - 1] == std::to_string(SCHED_OTHER));  // policy
 }
 
 TEST_CASE("the kernel's threads of a VM are not in real time and go to the CPUs of the io threads") {
