@@ -11,6 +11,7 @@
 
 #include "config/vm_config.hpp"
 #include "devices/irq_table.hpp"
+#include "devices/pci/host.hpp"
 #include "devices/vdev.hpp"
 #include "vcpu/dispatch.hpp"
 #include "vcpu/vcpu.hpp"
@@ -28,6 +29,7 @@ struct PlacedVdev {
     };
     std::vector<Window> windows{};
     std::vector<IrqTable::Claim> interrupts{};
+    std::optional<PciSlot> slot{};                    ///< on PCI, in place of the windows
     const InterruptController* controller = nullptr;  ///< what it is to others, if it is one
 };
 
@@ -53,6 +55,8 @@ public:
     [[nodiscard]] virtual Defaults defaults(const VdevType& type, unsigned ordinal) const = 0;
     [[nodiscard]] virtual MsiRouter& msi() = 0;
     [[nodiscard]] virtual Doorbells& doorbells() = 0;
+    /// Null if there is no PCI: the configuration does not need it, or the board has none.
+    [[nodiscard]] virtual PciHost* pci() noexcept { return nullptr; }
 
     /// Once all vdevs are made: opens KVM, makes the VM, puts what the guest boots from into its memory and makes the
     /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.

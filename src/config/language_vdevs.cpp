@@ -37,10 +37,6 @@ constexpr std::array kHpet{
     OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "14318180"},
     OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
 };
-constexpr std::array kPciDummy{
-    kLoc,
-    OptionSpec{.name = "clone", .type = ArgType::Location, .help = "the host's PCI function whose identity it has"},
-};
 constexpr std::array kSp805{
     kLoc,
     kIntr,
@@ -146,6 +142,7 @@ constexpr std::array kShmem{
 };
 
 constexpr VdevFootprint kMmioPage{.size = kPage};
+constexpr VdevFootprint kVirtioDevice{.size = 0x200, .pci = PciUse::WithoutAddress};
 
 constexpr std::array kTypes{
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
@@ -154,18 +151,21 @@ constexpr std::array kTypes{
     VdevSyntax{"gic", "ARM generic interrupt controller", kGic, Boards::Arm64, {.lines = 1020}},
     VdevSyntax{"pl011", "PrimeCell UART", kPl011, Boards::Arm64, kMmioPage},
     VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
-    VdevSyntax{"pci-dummy", "stands in for a missing PCI function 0", kPciDummy},
-    VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-console", "console", kConsole, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-entropy", "source of random numbers", kVirtio, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-snd", "sound card", kVirtio, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-video", "video codec", kVirtio, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"virtio-vsock", "sockets between guest and host", kVirtio, Boards::Both, {.size = 0x200}},
-    VdevSyntax{"shmem", "memory shared with other guests", kShmem, Boards::Both, kMmioPage},
+    VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-console", "console", kConsole, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-entropy", "source of random numbers", kVirtio, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-snd", "sound card", kVirtio, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-video", "video codec", kVirtio, Boards::Both, kVirtioDevice},
+    VdevSyntax{"virtio-vsock", "sockets between guest and host", kVirtio, Boards::Both, kVirtioDevice},
+    VdevSyntax{"shmem",
+               "memory shared with other guests",
+               kShmem,
+               Boards::Both,
+               {.size = kPage, .pci = PciUse::WithoutAddress}},
     VdevSyntax{"smmu", "memory management for passed devices", kLocIntr, Boards::Both, kMmioPage},
     VdevSyntax{"progress", "progress of the guest's start", kLocIntr},
     VdevSyntax{"tpm", "trusted platform module", kLocIntr},

@@ -49,11 +49,20 @@ enum class Boards : std::uint8_t { X86 = 1, Arm64 = 2, Both = 3 };
     return (static_cast<unsigned>(set) & static_cast<unsigned>(one)) != 0;
 }
 
-/// What others must know of a vdev that this program can only read: enough to find conflicts.
+/// Whether a vdev is a PCI function (qvmconf specification 3.1).
+enum class PciUse : std::uint8_t {
+    Never,
+    WithoutAddress,  ///< unless its `loc` is an address
+    Always,
+};
+
+/// What others must know of a vdev before there is one, or of one that this program can only read: enough to find
+/// conflicts.
 struct VdevFootprint {
     std::uint64_t size = 0;  ///< bytes, or ports, that its `loc` takes; 0: not known
     bool io = false;         ///< a `loc` without prefix is a port
     unsigned lines = 0;      ///< input lines, if it is an interrupt controller
+    PciUse pci = PciUse::Never;
 };
 
 /// What the parser must know of one vdev type.

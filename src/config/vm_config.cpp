@@ -16,4 +16,11 @@ std::string_view VdevSpec::name() const noexcept {
     return found ? std::string_view{*found} : std::string_view{};
 }
 
+bool VdevSpec::on_pci() const noexcept {
+    const PciUse use = syntax->footprint.pci;
+    if (use != PciUse::WithoutAddress) return use == PciUse::Always;
+    const auto* place = get<GuestLocation>("loc");
+    return place == nullptr || place->space == GuestLocation::Space::Pci;
+}
+
 }  // namespace qvm

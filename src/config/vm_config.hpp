@@ -159,6 +159,8 @@ struct VdevSpec {
     }
     /// The `name` option, or the empty string.
     [[nodiscard]] std::string_view name() const noexcept;
+    /// Whether it is a PCI function.
+    [[nodiscard]] bool on_pci() const noexcept;
 };
 
 /// `ram` or `rom`. The start is resolved: without one in the file it follows the highest earlier ram or rom.

@@ -7,11 +7,12 @@
 
 namespace qvm {
 
+extern const VdevType kPciDummy;
 extern const VdevType kSer8250;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kSer8250};
+constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250};
 
 }  // namespace
 

@@ -9,13 +9,13 @@ namespace qvm {
 
 void IrqTable::add(std::string name, InterruptController& chip, std::optional<Location> where) {
     if (controllers_.empty())
-        for (const auto& [line, owner] : kept_) owners_.emplace(std::pair{&chip, line}, Owner{owner, {}});
+        for (const auto& [line, owner] : kept_) owners_.emplace(std::pair{&chip, line}, Owner{owner, {}, false});
     controllers_.push_back({std::move(name), &chip, where});
 }
 
 void IrqTable::keep(unsigned line, const std::string& owner) {
     kept_.emplace(line, owner);
-    if (!controllers_.empty()) owners_.emplace(std::pair{controllers_.front().chip, line}, Owner{owner, {}});
+    if (!controllers_.empty()) owners_.emplace(std::pair{controllers_.front().chip, line}, Owner{owner, {}, false});
 }
 
 std::vector<IrqTable::OwnedLine> IrqTable::owned() const {
@@ -42,11 +42,16 @@ const IrqTable::Controller& IrqTable::find(const IntrSpec& wanted, Location wher
                       fmt::format("its lines are 0 to {}", found->chip->lines() - 1)};
 }
 
-IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Location where, const std::string& owner) {
-    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, Owner{owner, where});
+IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Owner owner) {
+    const auto [holder, is_new] = owners_.try_emplace({controller.chip, line}, owner);
     if (is_new) return {controller.chip, line};
-    const Owner& other = holder->second;
-    ConfigError error{where, fmt::format("line {} of '{}' belongs to {} already", line, controller.name, other.name),
+    Owner& other = holder->second;
+    if (other.shares && owner.shares) {
+        other.name += ", " + owner.name;
+        return {controller.chip, line};
+    }
+    ConfigError error{owner.where.value(),
+                      fmt::format("line {} of '{}' belongs to {} already", line, controller.name, other.name),
                       "give each device a line of its own"};
     if (other.where) throw std::move(error).noting(*other.where, "it was given away here");
     throw error;
@@ -55,12 +60,16 @@ IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Loca
 void IrqTable::check(const IntrSpec& wanted, Location where) const { (void)find(wanted, where); }
 
 IrqTable::Claim IrqTable::claim(const IntrSpec& wanted, Location where, const std::string& owner) {
-    return take(find(wanted, where), wanted.line.value(), where, owner);
+    return take(find(wanted, where), wanted.line.value(), {owner, where});
+}
+
+IrqTable::Claim IrqTable::share(const IntrSpec& wanted, Location where, const std::string& owner) {
+    return take(find(wanted, where), wanted.line.value(), {owner, where, true});
 }
 
 IrqTable::Claim IrqTable::claim_fixed(unsigned line, Location where, const std::string& owner) {
     const Controller& first = controllers_.front();
-    return take(find({first.name, line}, where), line, where, owner);
+    return take(find({first.name, line}, where), line, {owner, where});
 }
 
 }  // namespace qvm

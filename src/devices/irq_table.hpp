@@ -36,6 +36,8 @@ public:
     /// Gives the line to `owner`. Throws ConfigError at `where` if there is no such controller or line, or if somebody
     /// has it.
     Claim claim(const IntrSpec& wanted, Location where, const std::string& owner);
+    /// The same, but others may share the line: all who have it must have come this way.
+    Claim share(const IntrSpec& wanted, Location where, const std::string& owner);
     /// Throws as claim() does if there is no such controller or line; gives nothing away.
     void check(const IntrSpec& wanted, Location where) const;
     /// The same for a line of the first controller: what a board's fixed interrupts use.
@@ -51,13 +53,14 @@ public:
 
 private:
     [[nodiscard]] const Controller& find(const IntrSpec& wanted, Location where) const;
-    Claim take(const Controller& controller, unsigned line, Location where, const std::string& owner);
-
-    std::vector<Controller> controllers_;
     struct Owner {
         std::string name;
         std::optional<Location> where;  ///< nothing for the board itself
+        bool shares = false;
     };
+    Claim take(const Controller& controller, unsigned line, Owner owner);
+
+    std::vector<Controller> controllers_;
     std::map<std::pair<const InterruptController*, unsigned>, Owner> owners_;
     std::map<unsigned, std::string> kept_;  ///< of the first controller
 };

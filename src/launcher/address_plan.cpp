@@ -61,6 +61,8 @@ void AddressPlan::put(Space space, Holder holder) {
     holders(space).insert_or_assign(start, std::move(holder));
 }
 
+void AddressPlan::keep(Space space, const Range& range, const std::string& owner) { put(space, {range, owner, {}}); }
+
 void AddressPlan::take(Space space, std::uint64_t start, std::uint64_t size, const std::string& owner,
                        const Location& where) {
     const bool io = space == Space::Io;

@@ -24,6 +24,8 @@ public:
     /// With the guest's memory and what the board has put on its buses already.
     AddressPlan(const VmConfig& config, const Buses& buses);
 
+    /// What the board has by itself; nobody has it yet.
+    void keep(GuestLocation::Space space, const Range& range, const std::string& owner);
     /// Gives `range` to `owner`. Throws ConfigError at `where` with a note at the other place if a part of it is taken
     /// or passes the end of the space. Space::Default is that of memory; a PCI slot is a range of one.
     void take(GuestLocation::Space space, std::uint64_t start, std::uint64_t size, const std::string& owner,

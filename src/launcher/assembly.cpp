@@ -10,6 +10,7 @@
 #include "launcher/address_plan.hpp"
 #include "launcher/declared.hpp"
 #include "launcher/line_claims.hpp"
+#include "launcher/pci_slots.hpp"
 
 namespace qvm {
 namespace {
@@ -18,7 +19,7 @@ bool is_reserved(const VmConfig& config, const GuestLocation& place, std::uint64
     const auto wanted = Range::make(place.address, size);
     return std::ranges::any_of(config.reserved, [&](const ReserveSpec& reserve) {
         const auto* location = std::get_if<GuestLocation>(&reserve.what);
-        if (location == nullptr) return false;
+        if (location == nullptr || location->space == GuestLocation::Space::Pci) return false;
         const bool io = location->space == GuestLocation::Space::Io;
         if (io != (place.space == GuestLocation::Space::Io)) return false;
         const auto range = Range::make(location->address, location->length.value_or(1));
@@ -26,14 +27,22 @@ bool is_reserved(const VmConfig& config, const GuestLocation& place, std::uint64
     });
 }
 
+/// What has been given away in the guest's address spaces.
+struct Places {
+    explicit Places(const AssemblyServices& services)
+        : addresses{services.config, services.buses}, slots{services.config, addresses} {}
+    AddressPlan addresses;
+    PciSlots slots;
+};
+
 /// What one vdev may touch while it is made.
 class Context final : public VdevContext {
 public:
     Context(const VdevSpec& spec, const VdevType& type, unsigned ordinal, const AssemblyServices& services,
-            AddressPlan& addresses)
+            Places& places)
         : spec_{spec},
           services_{services},
-          addresses_{addresses},
+          places_{places},
           defaults_{services.machine.defaults(type, ordinal)},
           placed_{.type = &type} {}
 
@@ -42,7 +51,7 @@ public:
         const Location where = option != nullptr ? option->where : spec_.where;
         const GuestLocation place = location(option, space, size);
         const bool io = place.space == GuestLocation::Space::Io;
-        addresses_.take(place.space, place.address, size, title(spec_), where);
+        places_.addresses.take(place.space, place.address, size, title(spec_), where);
         const Range range = Range::make(place.address, size).value();
         Bus& bus = io ? services_.buses.pio : services_.buses.mmio;
         if (bus.attach(range, registers, title(spec_)))
@@ -56,9 +65,15 @@ public:
         services_.machine.doorbells().attach({window.range.start() + bell.address, bell.width, bell.value}, fd);
     }
 
-    [[nodiscard]] bool on_pci() const override { return false; }
-    PciFunction& pci(const PciIdentity& /*identity*/) override {
-        throw ConfigError{spec_.where, fmt::format("{} needs PCI, which this board does not have", title(spec_))};
+    [[nodiscard]] bool on_pci() const override { return spec_.on_pci(); }
+
+    PciFunction& pci(const PciIdentity& identity) override {
+        PciHost* const host = services_.machine.pci();
+        if (host == nullptr)
+            throw ConfigError{spec_.where, fmt::format("{} needs PCI, which this board does not have", title(spec_)),
+                              "add 'loc ADDRESS' and 'intr CONTROLLER:LINE'"};
+        placed_.slot = places_.slots.take(spec_);
+        return host->add(*placed_.slot, identity, {title(spec_), spec_.where}, pci_line());
     }
 
     IrqLine& irq() override {
@@ -110,6 +125,14 @@ private:
         return *defaults_.where;
     }
 
+    /// Where the function's pin leads to if the user says so.
+    [[nodiscard]] std::optional<PciHost::Line> pci_line() const {
+        const OptionValue* const option = spec_.find("intr");
+        if (option == nullptr) return std::nullopt;
+        const auto claim = share(services_, std::get<IntrSpec>(option->value), option->where, title(spec_));
+        return PciHost::Line{claim.chip->line(claim.line), claim.chip->gsi(claim.line)};
+    }
+
     [[nodiscard]] IrqTable::Claim claim_line() const {
         if (const OptionValue* option = spec_.find("intr"))
             return claim(services_, std::get<IntrSpec>(option->value), option->where, title(spec_));
@@ -123,7 +146,7 @@ private:
 
     const VdevSpec& spec_;
     const AssemblyServices& services_;
-    AddressPlan& addresses_;
+    Places& places_;
     Machine::Defaults defaults_;
     PlacedVdev placed_;
 };
@@ -132,8 +155,8 @@ private:
 
 AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnostics) {
     AssembledVdevs all;
-    AddressPlan addresses{services.config, services.buses};
-    DeclaredDevices declared{services, addresses, diagnostics};
+    Places places{services};
+    DeclaredDevices declared{services, places.addresses, places.slots, diagnostics};
     std::map<std::string_view, unsigned> ordinals;
     std::size_t vdevs = 0;
     for (const VdevSpec& spec : services.config.vdevs) {
@@ -146,7 +169,7 @@ AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnosti
                 all.vdevs.push(declared.place(spec));
                 continue;
             }
-            Context context{spec, *type, ordinal, services, addresses};
+            Context context{spec, *type, ordinal, services, places};
             all.vdevs.push(type->make(spec, context));
             all.placed.push_back(std::move(context).placed());
         } catch (const FollowUpError&) {
@@ -156,6 +179,8 @@ AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnosti
         }
     }
     declared.place_between(vdevs);
+    // A function 0 may be among what has been lost.
+    if (!diagnostics.has_errors()) places.slots.check(diagnostics);
     return all;
 }
 

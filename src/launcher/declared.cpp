@@ -20,18 +20,16 @@ public:
     AbsentController controller;
 };
 
-bool is_pci(const VdevSpec& spec) noexcept {
-    const auto* place = spec.get<GuestLocation>("loc");
-    return place != nullptr && place->space == Space::Pci;
-}
-
 }  // namespace
 
 std::unique_ptr<Vdev> DeclaredDevices::place(const VdevSpec& spec) {
     const VdevFootprint& footprint = spec.syntax->footprint;
     auto vdev = std::make_unique<AbsentVdev>(footprint.lines);
     const std::string owner = title(spec);
-    if (const OptionValue* location = spec.find("loc")) take_place(spec, *location, vdev->registers);
+    if (spec.on_pci())
+        take_slot(spec);
+    else if (const OptionValue* location = spec.find("loc"))
+        take_place(spec, *location, vdev->registers);
     if (footprint.lines != 0)
         services_.irqs.add(std::string{controller_name(spec)}, vdev->controller, spec.where);
     else
@@ -39,15 +37,20 @@ std::unique_ptr<Vdev> DeclaredDevices::place(const VdevSpec& spec) {
     return vdev;
 }
 
+void DeclaredDevices::take_slot(const VdevSpec& spec) {
+    const PciSlot slot = slots_.take(spec);
+    if (PciHost* const host = services_.machine.pci()) host->add(slot, {}, {title(spec), spec.where});
+}
+
 void DeclaredDevices::take_place(const VdevSpec& spec, const OptionValue& option, IoDevice& registers) {
     const VdevFootprint& footprint = spec.syntax->footprint;
     GuestLocation place = std::get<GuestLocation>(option.value);
     if (place.space == Space::Default) place.space = footprint.io ? Space::Io : Space::Memory;
-    const bool pci = place.space == Space::Pci;
-    const std::uint64_t size = pci ? 1 : place.length.value_or(footprint.size);
-    if (size == 0 || place.pci_id) return;
+    if (place.space == Space::Pci)
+        throw ConfigError{option.where, fmt::format("{} is not a PCI device", title(spec)), "write loc ADDRESS"};
+    const std::uint64_t size = place.length.value_or(footprint.size);
+    if (size == 0) return;
     addresses_.take(place.space, place.address, size, title(spec), option.where);
-    if (pci) return;
     Bus& bus = place.space == Space::Io ? services_.buses.pio : services_.buses.mmio;
     (void)bus.attach(Range::make(place.address, size).value(), registers, title(spec));
 }
@@ -60,7 +63,7 @@ void DeclaredDevices::take_lines(const VdevSpec& spec, const OptionValue& option
     }
     const auto* line = std::get_if<IntrSpec>(&option.value);
     if (line == nullptr) return;
-    if (is_pci(spec)) return check_line(services_, *line, option.where);  // PCI functions may share a line
+    if (spec.on_pci()) return void(share(services_, *line, option.where, owner));
     claim(services_, *line, option.where, owner);
 }
 
@@ -91,8 +94,8 @@ void DeclaredDevices::place(const PassSpec& pass) {
 void DeclaredDevices::place(const PassLocation& location) {
     const GuestLocation& guest = location.guest;
     if (guest.pci_id) return;  // the slot is found when the device is
-    const bool pci = guest.space == Space::Pci;
-    const std::uint64_t size = guest.length.value_or(guest.space == Space::Io || pci ? 1 : kDefaultPassLength);
+    if (guest.space == Space::Pci) return void(slots_.take(guest, location.where, "pass"));
+    const std::uint64_t size = guest.length.value_or(guest.space == Space::Io ? 1 : kDefaultPassLength);
     addresses_.take(guest.space, guest.address, size, "pass", location.where);
 }
 

@@ -9,13 +9,14 @@
 
 #include "launcher/address_plan.hpp"
 #include "launcher/assembly.hpp"
+#include "launcher/pci_slots.hpp"
 
 namespace qvm {
 
 class DeclaredDevices {
 public:
-    DeclaredDevices(const AssemblyServices& services, AddressPlan& addresses, Diagnostics& diagnostics)
-        : services_{services}, addresses_{addresses}, diagnostics_{diagnostics} {}
+    DeclaredDevices(const AssemblyServices& services, AddressPlan& addresses, PciSlots& slots, Diagnostics& diagnostics)
+        : services_{services}, addresses_{addresses}, slots_{slots}, diagnostics_{diagnostics} {}
 
     /// What stands where a vdev would be. Throws ConfigError.
     [[nodiscard]] std::unique_ptr<Vdev> place(const VdevSpec& spec);
@@ -30,11 +31,13 @@ private:
     void place(const PassSpec& pass);
     void place(const PassLocation& location);
     void check(const ReserveSpec& reserve);
+    void take_slot(const VdevSpec& spec);
     void take_place(const VdevSpec& spec, const OptionValue& option, IoDevice& registers);
     void take_lines(const VdevSpec& spec, const OptionValue& option, const std::string& owner);
 
     const AssemblyServices& services_;
     AddressPlan& addresses_;
+    PciSlots& slots_;
     Diagnostics& diagnostics_;
     std::size_t next_pass_ = 0;
     std::size_t next_reserve_ = 0;

@@ -37,10 +37,18 @@ public:
     void detach(const Doorbell& /*bell*/, int /*fd*/) noexcept override {}
 };
 
+class NoLine final : public IrqLine {
+public:
+    void set(bool /*high*/) noexcept override {}
+};
+
 class ForeignMachine final : public Machine {
 public:
     ForeignMachine(const VmConfig& config, Boards board, const BoardServices& services)
-        : implicit_{board == Boards::Arm64 ? kGicLines : kIoapicLines} {
+        : implicit_{board == Boards::Arm64 ? kGicLines : kIoapicLines}, log_{services.log} {
+        const auto on_pci = [](const VdevSpec& each) { return !each.damaged && each.on_pci(); };
+        if (std::ranges::any_of(config.vdevs, on_pci))
+            pci_.emplace(PciHost::Setup{router_, doorbells_, log_, {}, {{pin_, PciHost::kNoNumber}}});
         const std::string_view name = board == Boards::Arm64 ? kGic : "ioapic";
         const bool declared =
             std::ranges::any_of(config.vdevs, [&](const VdevSpec& each) { return each.syntax->type == name; });
@@ -50,6 +58,7 @@ public:
     [[nodiscard]] Defaults defaults(const VdevType& /*type*/, unsigned /*ordinal*/) const override { return {}; }
     [[nodiscard]] MsiRouter& msi() override { return router_; }
     [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
+    [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &*pci_ : nullptr; }
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> /*vdevs*/) override {
         throw HostError{"this board cannot run here"};
     }
@@ -63,6 +72,9 @@ private:
     AbsentController implicit_;
     NoRouter router_;
     NoDoorbells doorbells_;
+    Log& log_;
+    NoLine pin_;
+    std::optional<PciHost> pci_;  ///< its addresses and lines are not known
 };
 
 class ForeignPlan final : public BoardPlan {

@@ -54,10 +54,74 @@ void add_passed(const VmConfig& config, GuestMap& map) {
         }
 }
 
+/// The line of a controller that is behind a number of the guest's tables.
+std::string line_name(const IrqTable& irqs, unsigned gsi) {
+    for (const IrqTable::Controller& controller : irqs.controllers()) {
+        const unsigned first = controller.chip->gsi(0);
+        if (gsi >= first && gsi - first < controller.chip->lines())
+            return fmt::format("{}:{}", controller.name, gsi - first);
+    }
+    return {};
+}
+
+std::vector<GuestMap::Function> functions(const PciHost& pci, const IrqTable& irqs) {
+    std::vector<GuestMap::Function> all;
+    for (const PciEndpoint::Facts& facts : pci.facts()) {
+        GuestMap::Function function{.slot = facts.slot.text(),
+                                    .owner = facts.owner->title,
+                                    .id = {},
+                                    .bars = {},
+                                    .line = facts.line ? line_name(irqs, *facts.line) : "",
+                                    .vectors = facts.vectors};
+        if (facts.vendor != PciIdentity{}.vendor) function.id = PciId{facts.vendor, facts.device};
+        for (const PciEndpoint::BarFacts& bar : facts.bars) function.bars.push_back({bar.index, bar.range});
+        all.push_back(std::move(function));
+    }
+    return all;
+}
+
+std::string hex(std::uint64_t value) { return fmt::format("{:#x}", value); }
+
+std::string function_to_json(const GuestMap::Function& function) {
+    const auto bar = [](const GuestMap::Function::Bar& each) {
+        return JsonObject{}
+            .number("bar", each.index)
+            .text("start", hex(each.range.start()))
+            .text("size", hex(each.range.size()))
+            .done();
+    };
+    JsonObject out;
+    out.text("slot", function.slot).text("owner", function.owner);
+    if (function.id)
+        out.text("vendor_id", fmt::format("{:#06x}", function.id->vendor))
+            .text("device_id", fmt::format("{:#06x}", function.id->device));
+    if (!function.bars.empty()) out.raw("bars", json_array(function.bars, bar));
+    if (!function.line.empty()) out.text("line", function.line);
+    if (function.vectors != 0) out.number("vectors", function.vectors);
+    return out.done();
+}
+
+void append_functions(const std::vector<GuestMap::Function>& functions, std::string& out) {
+    if (functions.empty()) return;
+    out += "PCI functions\n";
+    for (const GuestMap::Function& function : functions) {
+        fmt::format_to(std::back_inserter(out), "  {:<6}  {}\n", function.slot, function.owner);
+        std::string facts;
+        if (function.id) facts += fmt::format(", {:04x}:{:04x}", function.id->vendor, function.id->device);
+        if (!function.line.empty()) facts += ", INTx at " + function.line;
+        if (function.vectors != 0) facts += fmt::format(", MSI-X with {}", function.vectors);
+        if (!facts.empty()) fmt::format_to(std::back_inserter(out), "          {}\n", facts.substr(2));
+        for (const auto& [index, range] : function.bars)
+            fmt::format_to(std::back_inserter(out), "          BAR {}  0x{:08x}-0x{:08x}\n", index, range.start(),
+                           range.last());
+    }
+}
+
 }  // namespace
 
-GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTable& irqs) {
-    GuestMap map{windows(buses.mmio), windows(buses.pio), {}};
+GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTable& irqs, const PciHost* pci) {
+    GuestMap map{windows(buses.mmio), windows(buses.pio), {}, {}};
+    if (pci != nullptr) map.functions = functions(*pci, irqs);
     for (const MemorySpec& memory : config.memory) map.memory.push_back({memory.range, memory.rom ? "rom" : "ram"});
     add_passed(config, map);
     const auto start = [](const GuestMap::Window& window) { return window.range.start(); };
@@ -69,8 +133,7 @@ GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTab
 }
 
 std::string guest_map_to_json(const GuestMap& map) {
-    const auto hex = [](std::uint64_t value) { return fmt::format("{:#x}", value); };
-    const auto window = [&hex](const GuestMap::Window& each) {
+    const auto window = [](const GuestMap::Window& each) {
         return JsonObject{}
             .text("start", hex(each.range.start()))
             .text("size", hex(each.range.size()))
@@ -88,6 +151,7 @@ std::string guest_map_to_json(const GuestMap& map) {
         .raw("memory", json_array(map.memory, window))
         .raw("ports", json_array(map.ports, window))
         .raw("interrupts", json_array(map.interrupts, line))
+        .raw("pci", json_array(map.functions, function_to_json))
         .done();
 }
 
@@ -96,6 +160,7 @@ std::string format_guest_map(const GuestMap& map) {
     append_windows("memory", map.memory, kAddressDigits, out);
     append_windows("ports", map.ports, kPortDigits, out);
     append_lines(map.interrupts, out);
+    append_functions(map.functions, out);
     return out;
 }
 

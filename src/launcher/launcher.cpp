@@ -107,7 +107,8 @@ private:
     }
 
     void show_environment() {
-        const std::string map = guest_map_to_json(make_guest_map(config_, board_.buses, board_.irqs));
+        const std::string map =
+            guest_map_to_json(make_guest_map(config_, board_.buses, board_.irqs, board_.machine->pci()));
         const std::string plan = thread_plan_to_json(threads_);
         life_.built({.version = QVM_VERSION, .plan = plan, .map = map, .pseudo_terminals = pseudo_terminals()});
     }
@@ -143,12 +144,17 @@ private:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
                 log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address\n{}",
-                                      vcpus_.size(), board_.buses.pio.unclaimed(), board_.buses.mmio.unclaimed(),
+                                      vcpus_.size(), board_.buses.pio.unclaimed(), unclaimed_addresses(),
                                       stats_->report()));
                 return log_threads(log_, Severity::Info);
             case Request::Dump:
                 return dump("SIGUSR2", [] {});
         }
+    }
+
+    [[nodiscard]] std::uint64_t unclaimed_addresses() {
+        const PciHost* const pci = board_.machine->pci();
+        return board_.buses.mmio.unclaimed() + (pci != nullptr ? pci->unclaimed() : 0);
     }
 
     /// Of a watchdog that wants a dump.
@@ -281,7 +287,7 @@ std::optional<GuestMap> check_vm(const VmConfig& config, const Catalog& catalog,
     const CharHost char_host{loop, silent, nullptr, &host_ends};
     const PlacedBoard board{config, catalog, plan, char_host, nobody, diagnostics};
     if (diagnostics.has_errors()) return std::nullopt;
-    return make_guest_map(config, board.buses, board.irqs);
+    return make_guest_map(config, board.buses, board.irqs, board.machine->pci());
 }
 
 }  // namespace qvm

@@ -41,6 +41,12 @@ IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, 
     return services.irqs.claim(wanted, where, owner);
 }
 
+IrqTable::Claim share(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
+                      const std::string& owner) {
+    refuse_if_not_ready(services, wanted.controller, where);
+    return services.irqs.share(wanted, where, owner);
+}
+
 void check_line(const AssemblyServices& services, const IntrSpec& wanted, const Location& where) {
     refuse_if_not_ready(services, wanted.controller, where);
     services.irqs.check(wanted, where);

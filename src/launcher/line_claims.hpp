@@ -22,6 +22,10 @@ public:
 IrqTable::Claim claim(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
                       const std::string& owner);
 
+/// The same for a PCI function, which may share the line with others of its kind.
+IrqTable::Claim share(const AssemblyServices& services, const IntrSpec& wanted, const Location& where,
+                      const std::string& owner);
+
 /// The same for a line that may have several owners: only its existence is judged.
 void check_line(const AssemblyServices& services, const IntrSpec& wanted, const Location& where);
 

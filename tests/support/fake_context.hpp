@@ -20,6 +20,7 @@
 
 #include "devices/host/char_port.hpp"
 #include "devices/vdev.hpp"
+#include "support/fake_pci.hpp"
 
 namespace qvm::test {
 
@@ -193,8 +194,11 @@ private:
 
 /// Maps every vdev at kBase of the space that it asks for.
 class FakeContext final : public VdevContext {
+    Log log_{"test", silence()};
+
 public:
     static constexpr std::uint64_t kBase = 0x1000;
+    static constexpr std::uint64_t kPciWindow = 0xe000'0000;
 
     void map(GuestLocation::Space space, std::uint64_t size, IoDevice& registers) override {
         bus_ = space == GuestLocation::Space::Io ? &buses.pio : &buses.mmio;
@@ -203,8 +207,11 @@ public:
         window = size;
     }
     void doorbell(const Doorbell& bell, int fd) override { doorbells.emplace_back(bell, fd); }
-    [[nodiscard]] bool on_pci() const override { return false; }
-    PciFunction& pci(const PciIdentity&) override { throw std::logic_error{"no PCI here"}; }
+    [[nodiscard]] bool on_pci() const override { return pci_wanted; }
+    PciFunction& pci(const PciIdentity& of_vdev) override {
+        pci_host.emplace(PciHost::Setup{router, pci_bells, log_, Range::make(kPciWindow, kMiB), {{line, 16}}});
+        return pci_host->add({1, 0}, of_vdev, {"vdev under test", {}});
+    }
     IrqLine& irq() override { return line; }
     void provide(InterruptController& controller) override { provided = &controller; }
     std::unique_ptr<CharPort> char_port() override { return std::make_unique<FakeCharPort>(host); }
@@ -236,8 +243,17 @@ public:
         if (!bus_->write(kBase + offset, std::span{data}.first(width))) throw std::logic_error{"nobody there"};
     }
 
+    /// What the guest does to the vdev's PCI function, once it is made.
+    [[nodiscard]] PciDriver pci_driver() {
+        if (!std::exchange(pci_connected_, true)) pci_host->connect();
+        return {*pci_host, {1, 0}, kPciWindow};
+    }
+
     Buses buses;
     std::uint64_t window = 0;
+    bool pci_wanted = false;  ///< the vdev is to be a PCI function; its pin leads to `line`
+    RecordingDoorbells pci_bells;
+    std::optional<PciHost> pci_host;
     std::vector<std::pair<Doorbell, int>> doorbells;
     GuestMemory ram;  ///< empty until the test adds some
     RecordingIrq line;
@@ -252,8 +268,8 @@ public:
 
 private:
     Bus* bus_ = nullptr;
+    bool pci_connected_ = false;
     HostClock host_clock_;
-    Log log_{"test", silence()};
     std::unique_ptr<EventLoop> loop_;
 };
 

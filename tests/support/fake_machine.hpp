@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -38,6 +39,12 @@ public:
     std::vector<std::pair<Doorbell, int>> attached;
 };
 
+class FakeLine final : public IrqLine {
+public:
+    void set(bool value) noexcept override { high = value; }
+    bool high = false;
+};
+
 /// A controller that remembers the level of its lines.
 class FakeController final : public InterruptController {
 public:
@@ -51,11 +58,7 @@ public:
 
 private:
     static constexpr unsigned kLines = 24;
-    struct Wire final : IrqLine {
-        void set(bool value) noexcept override { high = value; }
-        bool high = false;
-    };
-    std::vector<Wire> wires_{kLines};
+    std::vector<FakeLine> wires_{kLines};
 };
 
 /// A board that has a place for one ser8250 and boots nothing.
@@ -74,8 +77,18 @@ public:
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return 0; }
 
+    [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &*pci_ : nullptr; }
+    /// With one line, which is number 16.
+    void add_pci(Log& log, std::optional<Range> window) {
+        pci_.emplace(PciHost::Setup{router, bells, log, window, {{pci_line, 16}}});
+    }
+
     FakeRouter router;
     FakeDoorbells bells;
+    FakeLine pci_line;
+
+private:
+    std::optional<PciHost> pci_;
 };
 
 }  // namespace qvm

@@ -38,6 +38,8 @@ constexpr std::uint8_t kCmosCentury = 0x32;  // where vdev mc146818 keeps it
 constexpr std::uint32_t kTmrValExt = 1U << 8;  // the timer has 32 bits
 constexpr std::uint32_t kResetRegSup = 1U << 10;
 
+constexpr std::uint64_t kEcamOfOneBus = kMiB;  // PCI Express Base 5.0, 7.2.2
+
 // IAPC_BOOT_ARCH (ACPI 6.4, table 5.11).
 constexpr std::uint16_t kLegacyDevices = 1U << 0;
 constexpr std::uint16_t k8042 = 1U << 1;
@@ -134,11 +136,41 @@ aml::Bytes legacy_device(const AcpiDevice& device, DeviceNames& names) {
     return aml::device(path, terms);
 }
 
+/// Pins of devices to GSIs (ACPI 6.4, 6.2.13): the address means all functions of a device.
+aml::Bytes routing_table(const AcpiPci& pci) {
+    std::vector<aml::Bytes> rows;
+    for (std::size_t device = 0; device < pci.lines.size(); ++device)
+        for (std::size_t pin = 0; pin < pci.lines[device].size(); ++pin)
+            rows.push_back(aml::package({aml::integer(device << 16 | 0xffff), aml::integer(pin), aml::integer(0),
+                                         aml::integer(pci.lines[device][pin])}));
+    return aml::package(rows);
+}
+
+/// The host bridge (PCI Firmware 3.2, 4.1.3), and the claim to the configuration space that must not be the bridge's
+/// (4.1.2).
+aml::Bytes pci_devices(const AcpiPci& pci) {
+    aml::Bytes windows = aml::bridge_buses(0, 0);
+    windows += aml::io_ports(kPciPorts, 8);
+    windows += aml::bridge_memory(pci.window.start(), pci.window.size());
+    aml::Bytes bridge = aml::name("_HID", aml::hardware_id("PNP0A08"));
+    bridge += aml::name("_CID", aml::hardware_id("PNP0A03"));
+    bridge += aml::name("_UID", aml::integer(0));
+    bridge += aml::name("_CRS", aml::resource_template(windows));
+    bridge += aml::name("_PRT", routing_table(pci));
+    aml::Bytes claim = aml::name("_HID", aml::hardware_id("PNP0C02"));
+    claim += aml::name("_UID", aml::integer(0));
+    claim += aml::name("_CRS", aml::resource_template(aml::memory(pci.ecam, kEcamOfOneBus)));
+    aml::Bytes both = aml::device("PCI0", bridge);
+    both += aml::device("ECAM", claim);
+    return both;
+}
+
 Table make_dsdt(const AcpiBoard& board) {
     aml::Bytes terms;
     for (unsigned cpu = 0; cpu < board.cpus; ++cpu) terms += processor(cpu);
     DeviceNames names;
     for (const AcpiDevice& device : board.devices) terms += legacy_device(device, names);
+    if (board.pci) terms += pci_devices(*board.pci);
 
     aml::Bytes code =
         aml::name("\\_S5", aml::package({aml::integer(kSlpTypS5), aml::integer(0), aml::integer(0), aml::integer(0)}));
@@ -173,6 +205,15 @@ Table make_madt(const AcpiBoard& board) {
     append(table, MadtLocalApicNmi{.processor_uid = 0xff, .flags = 0, .lint = kLint1});
     if (board.cpus > kFirstX2apicOnly)
         append(table, MadtLocalX2apicNmi{.flags = 0, .processor_uid = UINT32_MAX, .lint = kLint1, .reserved = {}});
+    return sealed(std::move(table));
+}
+
+// ---- MCFG
+
+Table make_mcfg(const AcpiPci& pci) {
+    Table table;
+    append(table, Mcfg{.header = header("MCFG", 1), .reserved = 0});
+    append(table, McfgAllocation{.base_address = pci.ecam, .segment = 0, .start_bus = 0, .end_bus = 0, .reserved = 0});
     return sealed(std::move(table));
 }
 
@@ -296,6 +337,7 @@ AcpiImage build_acpi(const AcpiBoard& board, std::uint64_t base) {
     const std::uint64_t dsdt = image.add("DSDT", make_dsdt(board));
     const std::uint64_t fadt = image.add("FACP", make_fadt(board, facs, dsdt));
     std::vector<std::uint64_t> listed{fadt, image.add("APIC", make_madt(board))};
+    if (board.pci) listed.push_back(image.add("MCFG", make_mcfg(*board.pci)));
     for (const ByteView extra : board.extra_tables)
         listed.push_back(image.add(signature_of(extra), Table{extra.begin(), extra.end()}));
     const std::uint64_t xsdt = image.add("XSDT", make_xsdt(listed));
@@ -303,7 +345,7 @@ AcpiImage build_acpi(const AcpiBoard& board, std::uint64_t base) {
 }
 
 std::string why_no_extra_table(ByteView table) {
-    constexpr std::array<std::string_view, 7> kOurs{"FACP", "FACS", "DSDT", "APIC", "XSDT", "RSDT", "RSD "};
+    constexpr std::array<std::string_view, 8> kOurs{"FACP", "FACS", "DSDT", "APIC", "MCFG", "XSDT", "RSDT", "RSD "};
     if (table.size() < sizeof(Header)) return fmt::format("has {} bytes and an ACPI table at least 36", table.size());
     const auto length = get<std::uint32_t>(table, offsetof(Header, length)).value();
     if (length != table.size())

@@ -3,8 +3,10 @@
 // is always in ACPI mode (no SMI_CMD), has a fixed power button, S5 and a reset register; see layout.hpp for the ports.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,10 +40,18 @@ struct AcpiDevice {
     std::vector<AcpiInterrupt> interrupts{};
 };
 
+/// PCI with bus 0 alone.
+struct AcpiPci {
+    std::uint64_t ecam = 0;                                ///< base address of its configuration space
+    Range window;                                          ///< for BARs
+    std::array<std::array<std::uint32_t, 4>, 32> lines{};  ///< GSI of each device's pins; levels
+};
+
 struct AcpiBoard {
     unsigned cpus = 1;  ///< local APIC ids 0 to cpus - 1
     std::vector<AcpiIoapic> ioapics{};
     std::vector<AcpiDevice> devices{};
+    std::optional<AcpiPci> pci{};
     std::vector<std::span<const std::byte>> extra_tables{};  ///< whole and sealed; each 36 bytes or more
     bool i8259 = false;                                      ///< a pair of PICs (PCAT_COMPAT)
     bool i8042 = false;
@@ -68,7 +78,9 @@ struct AcpiImage {
 /// Why these bytes are no ACPI table that could be added to those of build_acpi(); empty if they are one.
 [[nodiscard]] std::string why_no_extra_table(std::span<const std::byte> table);
 
-/// At least as many bytes as build_acpi() will need for that many processors and devices, without extra tables.
+/// At least as many bytes as build_acpi() will need for that many processors and devices, without extra tables and PCI.
 [[nodiscard]] std::uint64_t acpi_size_limit(std::size_t cpus, std::size_t ioapics, std::size_t devices) noexcept;
+/// At least as many as it will need for PCI in addition.
+inline constexpr std::uint64_t kAcpiPciLimit = 4096;
 
 }  // namespace qvm::x86

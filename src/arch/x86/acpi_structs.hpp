@@ -136,6 +136,19 @@ static_assert(sizeof(Madt) == 44 && sizeof(MadtLocalApic) == 8 && sizeof(MadtIoa
               sizeof(MadtSourceOverride) == 10 && sizeof(MadtLocalApicNmi) == 6 && sizeof(MadtLocalX2apic) == 16 &&
               sizeof(MadtLocalX2apicNmi) == 12);
 
+/// Memory mapped configuration space, PCI Firmware 3.2, 4.1.2.
+struct Mcfg {
+    Header header;
+    std::uint64_t reserved;
+};
+struct McfgAllocation {
+    std::uint64_t base_address;
+    std::uint16_t segment;
+    std::uint8_t start_bus, end_bus;
+    std::uint32_t reserved;
+};
+static_assert(sizeof(Mcfg) == 44 && sizeof(McfgAllocation) == 16);
+
 #pragma pack(pop)
 
 }  // namespace qvm::x86::acpi

@@ -30,6 +30,7 @@ enum Descriptor : std::uint8_t {
     kIoPort = 0x47,
     kEndTag = 0x79,
     kMemory32Fixed = 0x86,
+    kDWordAddressSpace = 0x87,
     kWordAddressSpace = 0x88,
     kExtendedInterrupt = 0x89,
     kQWordAddressSpace = 0x8a,
@@ -42,7 +43,8 @@ constexpr std::uint8_t kDecode16 = 1U << 0;     // I/O port
 constexpr std::uint8_t kReadWrite = 1U << 0;    // memory
 constexpr std::uint8_t kEntireRange = 3U << 0;  // I/O address space
 constexpr std::uint8_t kMemoryRange = 0;        // address space type
-constexpr std::uint8_t kIoRange = 1;            // address space type
+constexpr std::uint8_t kIoRange = 1;
+constexpr std::uint8_t kBusNumberRange = 2;
 
 void append(Bytes& out, std::uint64_t value, unsigned size) {
     for (unsigned i = 0; i < size; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
@@ -101,11 +103,22 @@ std::uint32_t eisa_id(std::string_view hid) {
     return value >> 24 | (value >> 8 & 0xff00) | (value << 8 & 0xff'0000) | value << 24;
 }
 
-/// Word and QWord address space descriptors differ in the size of their fields alone.
-Bytes address_space(Descriptor descriptor, unsigned width, std::uint8_t type, std::uint64_t base, std::uint64_t size) {
-    Bytes out{descriptor};
+struct AddressSpace {
+    std::uint8_t type;
+    std::uint8_t specific_flags;
+    bool consumer;  ///< else what a bridge passes on
+};
+constexpr AddressSpace kOwnPorts{kIoRange, kEntireRange, true};
+constexpr AddressSpace kOwnMemory{kMemoryRange, kReadWrite, true};
+constexpr AddressSpace kBridgeMemory{kMemoryRange, kReadWrite, false};
+constexpr AddressSpace kBridgeBuses{kBusNumberRange, 0, false};
+
+/// Word, DWord and QWord address space descriptors differ in the size of their fields alone.
+Bytes address_space(unsigned width, const AddressSpace& space, std::uint64_t base, std::uint64_t size) {
+    Bytes out{width == 2 ? kWordAddressSpace : width == 4 ? kDWordAddressSpace : kQWordAddressSpace};
     append(out, 3 + 5 * width, 2);
-    out += {type, kConsumer | kMinMaxFixed, type == kIoRange ? kEntireRange : kReadWrite};
+    out +=
+        {space.type, static_cast<std::uint8_t>(kMinMaxFixed | (space.consumer ? kConsumer : 0)), space.specific_flags};
     append(out, 0, width);  // granularity
     append(out, base, width);
     append(out, base + (size - 1), width);
@@ -180,7 +193,7 @@ Bytes resource_template(const Bytes& descriptors) {
 }
 
 Bytes io_ports(std::uint16_t base, std::uint32_t size) {
-    if (size > UINT8_MAX) return address_space(kWordAddressSpace, 2, kIoRange, base, size);
+    if (size > UINT8_MAX) return address_space(2, kOwnPorts, base, size);
     Bytes out{kIoPort, kDecode16};
     append(out, base, 2);  // minimum
     append(out, base, 2);  // maximum
@@ -189,12 +202,20 @@ Bytes io_ports(std::uint16_t base, std::uint32_t size) {
 }
 
 Bytes memory(std::uint64_t base, std::uint64_t size) {
-    if (base > UINT32_MAX || size > UINT32_MAX - base)
-        return address_space(kQWordAddressSpace, 8, kMemoryRange, base, size);
+    if (base > UINT32_MAX || size > UINT32_MAX - base) return address_space(8, kOwnMemory, base, size);
     Bytes out{kMemory32Fixed, 9, 0, kReadWrite};
     append(out, base, 4);
     append(out, size, 4);
     return out;
+}
+
+Bytes bridge_buses(std::uint8_t first, std::uint8_t last) {
+    return address_space(2, kBridgeBuses, first, last - first + 1U);
+}
+
+Bytes bridge_memory(std::uint64_t base, std::uint64_t size) {
+    const bool below_4g = base <= UINT32_MAX && size <= UINT32_MAX - base;
+    return address_space(below_4g ? 4 : 8, kBridgeMemory, base, size);
 }
 
 Bytes irq(unsigned number) {

@@ -27,6 +27,9 @@ using Bytes = std::vector<std::uint8_t>;
 [[nodiscard]] Bytes resource_template(const Bytes& descriptors);
 [[nodiscard]] Bytes io_ports(std::uint16_t base, std::uint32_t size);
 [[nodiscard]] Bytes memory(std::uint64_t base, std::uint64_t size);
+/// What a bridge passes on: bus numbers, and memory addresses.
+[[nodiscard]] Bytes bridge_buses(std::uint8_t first, std::uint8_t last);
+[[nodiscard]] Bytes bridge_memory(std::uint64_t base, std::uint64_t size);
 /// An ISA interrupt, edge and active high; below 16.
 [[nodiscard]] Bytes irq(unsigned number);
 /// Any interrupt, active high.

@@ -22,8 +22,8 @@ constexpr std::uint64_t kAcpiTableRoom = 128;  // entry in XSDT, gap before the 
 
 class Planner {
 public:
-    Planner(const VmConfig& config, Diagnostics& errors)
-        : config_{config}, errors_{errors}, placement_{config.memory} {}
+    Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam)
+        : config_{config}, errors_{errors}, ecam_{ecam}, placement_{config.memory} {}
 
     std::optional<BootPlan> plan() {
         check_memory(config_, errors_);
@@ -50,7 +50,7 @@ private:
     [[nodiscard]] bool linux64() const { return plan_.protocol == BootPlan::Protocol::Linux64; }
 
     std::optional<BootPlan> finish(BootFiles files) {
-        plan_.e820 = make_e820(config_.memory, plan_.acpi);
+        plan_.e820 = make_e820(config_.memory, plan_.acpi, ecam_);
         if (plan_.e820.size() > kE820Max) {
             errors_.error(config_.memory.back().where,
                           fmt::format("the memory map has {} pieces; a guest takes {}", plan_.e820.size(), kE820Max),
@@ -203,6 +203,7 @@ private:
     /// In the BIOS area if there is memory, where old guests look for RSDP, else at the top of RAM below 4 GiB.
     void place_acpi(const LoadSpec& load) {
         std::uint64_t size = acpi_size_limit(config_.cpus.size(), config_.vdevs.size() + 1, config_.vdevs.size());
+        if (ecam_) size += kAcpiPciLimit;
         for (const ByteView table : plan_.acpi_tables) size += table.size() + kAcpiTableRoom;
         size = align_up(size, kPage);
         const auto legacy = Range::make(kLegacyAcpi, size);
@@ -269,6 +270,7 @@ private:
 
     const VmConfig& config_;
     Diagnostics& errors_;
+    std::optional<Range> ecam_;
     Placement placement_;
     BootPlan plan_{};
     bool lacks_low_ram_ = false;
@@ -276,8 +278,8 @@ private:
 
 }  // namespace
 
-std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors) {
-    return Planner{config, errors}.plan();
+std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam) {
+    return Planner{config, errors, ecam}.plan();
 }
 
 }  // namespace qvm::x86

@@ -46,8 +46,10 @@ struct BootPlan {
     std::vector<E820Entry> e820{};
 };
 
-/// Nothing if `errors` got an error. Reads files, but needs no KVM and no guest memory.
-[[nodiscard]] std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors);
+/// `ecam` is where PCI's configuration space is, if there is PCI. Nothing if `errors` got an error. Reads files, but
+/// needs no KVM and no guest memory.
+[[nodiscard]] std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors,
+                                                const std::optional<Range>& ecam = {});
 
 /// Fills fresh (zeroed) guest memory made from the same configuration. The plan may be dropped afterwards.
 [[nodiscard]] BootEntry install_boot(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board);

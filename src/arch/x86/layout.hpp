@@ -17,6 +17,10 @@
 //               | RAM: kernel, ..., initrd at the top   |
 //               +- - - - - - - - - - - - - - - - - - - -+
 //               | windows of vdevs (`loc`)              |
+//               | PCI, only if something is on it:      |
+//               |   the highest places that are free    |  pci_plan.hpp
+//               |   BARs: 256 MiB, less if need be      |  kLargestPciWindow; 0xe000'0000 if nothing is there
+//               |   ECAM of bus 0: 1 MiB                |  0xfeb0'0000 if nothing is there
 //   0xfec0'0000 +---------------------------------------+  kChipset: RAM never reaches in here
 //               | IOAPIC (default)                      |  kIoapic
 //   0xfee0'0000 | local APICs, MSI doorbell             |  kLocalApic
@@ -57,6 +61,15 @@ inline constexpr std::uint64_t kKvmIdentityMap = 0xfeff'c000;
 inline constexpr std::uint64_t kKvmTss = 0xfeff'd000;
 inline constexpr std::uint64_t kFirmwareRom = 0xff00'0000;
 inline constexpr std::uint64_t kFourGiB = 4 * kGiB;
+
+// PCI.
+inline constexpr std::uint64_t kLargestPciWindow = 256 * kMiB;
+inline constexpr std::uint64_t kSmallestPciWindow = kMiB;
+inline constexpr std::uint64_t kLowestPci = 3 * kGiB;  ///< RAM that ends here is out of its way
+inline constexpr std::uint16_t kPciPorts = 0xcf8;      ///< CONFIG_ADDRESS, CONFIG_DATA
+/// Those lines of an IOAPIC that have no ISA interrupt.
+inline constexpr unsigned kFirstPciLine = 16;
+inline constexpr unsigned kLastPciLine = 23;
 
 // Fixed power-management registers (ACPI 6.4, 4.8.3) in one block of ports.
 inline constexpr std::uint16_t kPmBase = 0x600;

@@ -13,7 +13,9 @@
 #include "arch/x86/boot.hpp"
 #include "arch/x86/cpu_kvm.hpp"
 #include "arch/x86/ioapic.hpp"
+#include "arch/x86/late_line.hpp"
 #include "arch/x86/layout.hpp"
+#include "arch/x86/pci_board.hpp"
 #include "arch/x86/vdevs.hpp"
 #include "config/settings.hpp"
 #include "vcpu/vcpu_thread.hpp"
@@ -61,18 +63,6 @@ constexpr std::array kLegacyPlaces{
     LegacyPlace{"wdt-ib700", 0, GuestLocation::Space::Io, 0x441, {}},
 };
 
-/// A wire whose other end is known only once all controllers are.
-class LateLine final : public IrqLine {
-public:
-    void connect(IrqLine& line) noexcept { line_ = &line; }
-    void set(bool high) noexcept override {
-        if (line_ != nullptr) line_->set(high);
-    }
-
-private:
-    IrqLine* line_ = nullptr;
-};
-
 KvmVm make_vm(const Kvm& kvm) {
     KvmVm vm{kvm};
     vm.require(kRequired);
@@ -90,11 +80,12 @@ struct KernelVm {
 
 class X86Machine final : public Machine {
 public:
-    /// Without a `plan` it cannot boot.
-    X86Machine(const VmConfig& config, const BootPlan* plan, const BoardServices& services)
+    /// Without a `plan` it cannot boot, without `pci` it has none.
+    X86Machine(const VmConfig& config, const BootPlan* plan, const PciPlan* pci, const BoardServices& services)
         : config_{config}, plan_{plan}, services_{services}, router_{services.log}, doorbells_{services.log} {
         attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
         services_.irqs.keep(kSciGsi, "ACPI's SCI");
+        if (pci != nullptr) pci_.emplace(*pci, services_, router_, doorbells_);
         if (!declares_ioapic()) add_implicit_ioapic();
     }
 
@@ -106,9 +97,10 @@ public:
     }
     [[nodiscard]] MsiRouter& msi() override { return router_; }
     [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
+    [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
-        connect_sci();
+        connect_lines();
         kernel_.emplace();
         apply_settings(kernel_->vm);
         kernel_->vm.adopt(services_.memory);
@@ -143,7 +135,11 @@ private:
         services_.irqs.add("ioapic", *implicit_ioapic_, {});
     }
 
-    void connect_sci() { sci_.connect(services_.irqs.controllers().front().chip->line(kSciGsi)); }
+    void connect_lines() {
+        InterruptController& first = *services_.irqs.controllers().front().chip;
+        sci_.connect(first.line(kSciGsi));
+        if (pci_) pci_->connect(first);
+    }
 
     [[nodiscard]] AcpiBoard describe(std::span<const PlacedVdev> vdevs) const {
         AcpiBoard board{.cpus = static_cast<unsigned>(config_.cpus.size())};
@@ -156,6 +152,7 @@ private:
             if (!vdev.type->acpi_hid.empty() && !vdev.windows.empty()) board.devices.push_back(describe(vdev));
             if (vdev.type->syntax.type == "mc146818") board.rtc = true;
         }
+        if (pci_) board.pci = pci_->describe();
         return board;
     }
 
@@ -218,17 +215,20 @@ private:
     std::uint64_t ticks_per_second_ = 0;
     LateLine sci_;
     AcpiPm pm_{services_.clock, services_.control, sci_};
+    std::optional<PciBoard> pci_;
 };
 
 class X86Plan final : public BoardPlan {
 public:
-    X86Plan(const VmConfig& config, std::optional<BootPlan> boot) : config_{config}, boot_{std::move(boot)} {}
+    X86Plan(const VmConfig& config, std::optional<PciPlan> pci, std::optional<BootPlan> boot)
+        : config_{config}, pci_{std::move(pci)}, boot_{std::move(boot)} {}
     [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
-        return std::make_unique<X86Machine>(config_, boot_ ? &*boot_ : nullptr, services);
+        return std::make_unique<X86Machine>(config_, boot_ ? &*boot_ : nullptr, pci_ ? &*pci_ : nullptr, services);
     }
 
 private:
     const VmConfig& config_;
+    std::optional<PciPlan> pci_;
     std::optional<BootPlan> boot_;  ///< nothing if the configuration is wrong
 };
 
@@ -240,7 +240,9 @@ Boards this_board() noexcept { return Boards::X86; }
 std::span<const VdevType* const> board_vdev_types() noexcept { return x86::vdev_types(); }
 
 std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics) {
-    return std::make_unique<x86::X86Plan>(config, x86::plan_boot(config, diagnostics));
+    auto pci = x86::plan_pci(config, diagnostics);
+    auto boot = x86::plan_boot(config, diagnostics, pci ? pci->ecam : std::nullopt);
+    return std::make_unique<x86::X86Plan>(config, std::move(pci), std::move(boot));
 }
 
 }  // namespace qvm

@@ -99,13 +99,15 @@ bool covers(std::span<const Range> stretches, const Range& range) noexcept {
                        [&](const Range& stretch) { return stretch.contains(range.start(), range.size()); });
 }
 
-std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi) {
+std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi,
+                                 const std::optional<Range>& ecam) {
     const Range ebda = from_to(kLowRamEnd, kLegacyHole - 1);
     std::vector<E820Entry> rows;
     add_rows(rows, usable_ram(memory), E820Entry::Type::Ram, acpi);
     if (covers(of_kind(memory, false), ebda)) add_rows(rows, {{ebda}}, E820Entry::Type::Reserved, acpi);
     add_rows(rows, of_kind(memory, true), E820Entry::Type::Reserved, acpi);
     if (acpi) rows.push_back({acpi->start(), acpi->size(), E820Entry::Type::Acpi});
+    if (ecam) rows.push_back({ecam->start(), ecam->size(), E820Entry::Type::Reserved});
     std::sort(rows.begin(), rows.end(), [](const E820Entry& a, const E820Entry& b) { return a.addr < b.addr; });
 
     std::vector<E820Entry> joined;

@@ -26,8 +26,10 @@ struct E820Entry {
 inline constexpr std::size_t kE820Max = 128;
 
 /// Sorted, without overlaps, neighbours of one type merged. RAM in the legacy hole is left out, ROM is reserved,
-/// `acpi` (memory that holds the tables) is ACPI data wherever it is.
-[[nodiscard]] std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi);
+/// `acpi` (memory that holds the tables) is ACPI data wherever it is. `ecam` (PCI's configuration space, no memory) is
+/// reserved: guests believe the MCFG table only if it is (PCI Firmware 3.2, 4.1.2).
+[[nodiscard]] std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi,
+                                               const std::optional<Range>& ecam = {});
 
 /// Sorted stretches of declared memory (RAM and ROM); lines that touch are one stretch.
 [[nodiscard]] std::vector<Range> declared_memory(std::span<const MemorySpec> memory);

@@ -68,7 +68,9 @@ private:
 class BarWindow final : public IoDevice {
 public:
     BarWindow(const BarRouter& router, std::uint64_t start) noexcept : router_{router}, start_{start} {}
-    void read(std::uint64_t offset, std::span<std::byte> data) noexcept override { router_.read(start_ + offset, data); }
+    void read(std::uint64_t offset, std::span<std::byte> data) noexcept override {
+        router_.read(start_ + offset, data);
+    }
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override {
         router_.write(start_ + offset, data);
     }

@@ -69,9 +69,10 @@ void PciEndpoint::add_bar(unsigned index, std::uint64_t size, IoDevice& register
     if (!services_.window.range()) return;
     const auto place = services_.window.take(size);
     if (!place)
-        throw ConfigError{owner_.where,
-                          fmt::format("{} needs {:#x} bytes of PCI's addresses, and they are used up", owner_.title, size),
-                          "leave more addresses below 4 GiB free of 'ram', 'rom' and 'loc'"};
+        throw ConfigError{
+            owner_.where,
+            fmt::format("{} needs {:#x} bytes of PCI's addresses, and they are used up", owner_.title, size),
+            "leave more addresses below 4 GiB free of 'ram', 'rom' and 'loc'"};
     space_.set(bar_register(index), static_cast<std::uint32_t>(place->start()));
 }
 
@@ -89,16 +90,15 @@ std::uint8_t PciEndpoint::add_capability(std::uint8_t id, std::uint8_t size, IoD
 }
 
 MsixVectors& PciEndpoint::add_msix(unsigned index, unsigned vectors) {
-    auto msix = std::make_unique<MsixPart>(services_.router, vectors);
-    add_bar(index, msix->vectors.bar_size(), msix->vectors);
+    msix_ = std::make_unique<Msix>(services_.router, vectors);
+    add_bar(index, msix_->bar_size(), *msix_);
     const std::size_t offset = space_.add_capability(kMsixId, kMsixSize);
-    msix->control = offset + kMsixControl;
-    space_.set(msix->control, static_cast<std::uint16_t>(vectors - 1));
-    space_.allow(msix->control, static_cast<std::uint16_t>(kMsixEnable | kMsixFunctionMask));
+    msix_control_ = offset + kMsixControl;
+    space_.set(msix_control_, static_cast<std::uint16_t>(vectors - 1));
+    space_.allow(msix_control_, static_cast<std::uint16_t>(kMsixEnable | kMsixFunctionMask));
     space_.set(offset + kMsixTable, std::uint32_t{index});
-    space_.set(offset + kMsixPending, msix->vectors.pending_offset() | index);
-    msix_ = std::move(msix);
-    return msix_->vectors;
+    space_.set(offset + kMsixPending, msix_->pending_offset() | index);
+    return *msix_;
 }
 
 void PciEndpoint::add_doorbell(unsigned index, const Doorbell& bell, int fd) { bar(index).bells.push_back({bell, fd}); }
@@ -112,7 +112,7 @@ IrqLine& PciEndpoint::intx() {
 void PciEndpoint::be_multi_function() noexcept { space_.set(at(Reg::HeaderType), pci::kMultiFunction); }
 
 void PciEndpoint::connect() {
-    if (msix_) msix_->vectors.connect();
+    if (msix_) msix_->connect();
 }
 
 /// What a device answers for is asked for without the lock: it may be on its way to this function's pin.
@@ -147,10 +147,10 @@ void PciEndpoint::write_config(std::uint64_t offset, std::span<const std::byte> 
 /// Makes what the registers say true. Does nothing where nothing has changed.
 void PciEndpoint::settle() noexcept {
     settle_bars();
-    const auto control = msix_ ? space_.get<std::uint16_t>(msix_->control) : std::uint16_t{0};
+    const auto control = msix_ ? space_.get<std::uint16_t>(msix_control_) : std::uint16_t{0};
     const auto command = space_.get<std::uint16_t>(at(Reg::Command));
     pin_.open((control & kMsixEnable) == 0 && (command & pci::command::kInterruptDisable) == 0);
-    if (msix_) msix_->vectors.control((control & kMsixEnable) != 0, (control & kMsixFunctionMask) != 0);
+    if (msix_) msix_->control((control & kMsixEnable) != 0, (control & kMsixFunctionMask) != 0);
 }
 
 bool PciEndpoint::decodes_memory() const noexcept {
@@ -193,7 +193,7 @@ PciEndpoint::Facts PciEndpoint::facts() const {
                 .device = space_.get<std::uint16_t>(at(Reg::DeviceId)),
                 .bars = {},
                 .line = {},
-                .vectors = msix_ ? msix_->vectors.vectors() : 0};
+                .vectors = msix_ ? msix_->vectors() : 0};
     for (unsigned index = 0; index < bars_.size(); ++index) {
         const auto range = Range::make(space_.get<std::uint32_t>(bar_register(index)), bars_[index].size);
         if (range && services_.window.range()) facts.bars.push_back({index, *range});

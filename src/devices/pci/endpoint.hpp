@@ -104,10 +104,6 @@ private:
         std::uint64_t size;
         IoDevice* device;
     };
-    struct MsixPart {
-        Msix vectors;
-        std::size_t control;  ///< offset of Message Control
-    };
 
     [[nodiscard]] Bar& bar(unsigned index);
     [[nodiscard]] bool decodes_memory() const noexcept;
@@ -119,9 +115,12 @@ private:
     const PciSlot slot_;
     const PciOwner owner_;
     IntxPin pin_;
-    std::vector<Body> bodies_;        ///< fixed once the vCPUs run
-    std::unique_ptr<MsixPart> msix_;  ///< fixed once the vCPUs run
-    std::mutex mutex_;                // guards space_ and where the BARs are; those of msix_ and pin_ are taken inside
+    // Fixed once the vCPUs run.
+    std::vector<Body> bodies_;
+    std::unique_ptr<Msix> msix_;
+    std::size_t msix_control_ = 0;  ///< offset of Message Control
+
+    std::mutex mutex_;  // guards space_ and where the BARs are; those of msix_ and pin_ are taken inside
     ConfigSpace space_;
     std::array<Bar, pci::kBars> bars_;
 };

@@ -62,14 +62,6 @@ PciEndpoint& PciHost::add(PciSlot slot, const PciIdentity& identity, PciOwner ow
     return *place;
 }
 
-std::vector<const PciEndpoint*> PciHost::unreachable() const {
-    std::vector<const PciEndpoint*> lost;
-    for (unsigned index = 0; index < PciSlot::kCount; ++index)
-        if (functions_[index] && !functions_[PciSlot{PciSlot::at(index).device(), 0}.index()])
-            lost.push_back(functions_[index].get());
-    return lost;
-}
-
 void PciHost::connect() {
     for (unsigned index = 0; index < PciSlot::kCount; ++index) {
         if (!functions_[index]) continue;

@@ -21,6 +21,8 @@ public:
     static constexpr std::uint64_t kEcamSize = kMiB;
     static constexpr std::uint64_t kPortsSize = 8;
 
+    /// Of a line that the guest's tables do not have.
+    static constexpr unsigned kNoNumber = UINT32_MAX;
     /// An interrupt line and what the guest's tables call it.
     struct Line {
         IrqLine& wire;
@@ -44,8 +46,6 @@ public:
     /// A function in a free slot. Its pin leads to `line`, else to the one of the slot. Throws ConfigError at the
     /// owner's place if another function's pin is the same and leads elsewhere.
     PciEndpoint& add(PciSlot slot, const PciIdentity& identity, PciOwner owner, std::optional<Line> line = {});
-    /// Functions in devices without a function 0, where no guest finds them.
-    [[nodiscard]] std::vector<const PciEndpoint*> unreachable() const;
     /// Everything is made, and so are the interrupt controllers. Once, before the guest runs.
     void connect();
 
@@ -89,9 +89,9 @@ private:
     BarRouter bars_;
     BarWindow bar_window_;
     PciServices services_;
-    std::size_t spread_;              ///< how many of the wires are those of the slots
-    std::deque<SharedWire> wires_;    ///< those of the slots first
-    std::map<Pin, SharedWire*> used_; /// by functions
+    std::size_t spread_;               ///< how many of the wires are those of the slots
+    std::deque<SharedWire> wires_;     ///< those of the slots first
+    std::map<Pin, SharedWire*> used_;  /// by functions
     std::array<std::unique_ptr<PciEndpoint>, PciSlot::kCount> functions_;
     Ecam ecam_{*this};
     Ports ports_{*this};

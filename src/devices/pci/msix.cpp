@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
+#include <utility>
 
 #include "devices/pci/registers.hpp"
 #include "vmm/units.hpp"
@@ -19,7 +20,12 @@ constexpr std::uint64_t kPendingAlignment = 2 * kKiB;
 constexpr std::uint32_t kVectorMask = 1;  // 6.8.2.9
 
 /// Registers of a table entry (6.8.2, figure 6-12).
-enum class EntryReg : std::uint64_t { MessageAddress = 0x0, MessageUpperAddress = 0x4, MessageData = 0x8, Control = 0xc };
+enum class EntryReg : std::uint64_t {
+    MessageAddress = 0x0,
+    MessageUpperAddress = 0x4,
+    MessageData = 0x8,
+    Control = 0xc
+};
 
 }  // namespace
 
