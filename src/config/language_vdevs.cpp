@@ -154,7 +154,6 @@ constexpr std::array kTypes{
     VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-console", "console", kConsole, Boards::Both, kVirtioDevice},
-    VdevSyntax{"virtio-entropy", "source of random numbers", kVirtio, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},

@@ -9,10 +9,11 @@ namespace qvm {
 
 extern const VdevType kPciDummy;
 extern const VdevType kSer8250;
+extern const VdevType kVirtioEntropy;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250};
+constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioEntropy};
 
 }  // namespace
 

@@ -20,4 +20,7 @@ inline constexpr OptionSpec kVirtioLegacy{.name = "legacy",
 /// Registers of a virtio vdev that is not on PCI.
 inline constexpr VdevFootprint kVirtioFootprint{.size = 0x200};
 
+/// How ACPI announces one that is not on PCI; Linux's virtio_mmio looks for it.
+inline constexpr std::string_view kVirtioAcpiHid = "LNRO0005";
+
 }  // namespace qvm
