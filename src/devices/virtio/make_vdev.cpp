@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "devices/virtio/mmio.hpp"
+#include "devices/virtio/pci.hpp"
 #include "devices/virtio/virtio_device.hpp"
 
 namespace qvm {
@@ -18,6 +19,7 @@ std::string label(const VdevSpec& spec) {
 
 std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
                                        std::unique_ptr<VirtioDevice> device) {
+    if (context.on_pci()) return std::make_unique<VirtioPci>(context, label(spec), std::move(device));
     return std::make_unique<VirtioMmio>(context, label(spec), std::move(device));
 }
 
