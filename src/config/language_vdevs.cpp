@@ -86,17 +86,6 @@ constexpr std::array kNet{
         .name = "bind-mode", .type = ArgType::Octal, .help = "access rights of its node for peers", .fallback = "0600"},
     OptionSpec{.name = "tapdev", .type = ArgType::String, .help = "a TAP interface of the host (older spelling)"},
 };
-constexpr std::array kConsole{
-    kLoc,
-    kIntr,
-    kLegacy,
-    kHostdev,
-    kDelayed,
-    kSched,
-    OptionSpec{.name = "tx-backpressure",
-               .type = ArgType::Flag,
-               .help = "a full host end makes the guest wait in place of losing output"},
-};
 constexpr std::array kFs{
     kLoc,
     kIntr,
@@ -153,7 +142,6 @@ constexpr std::array kTypes{
     VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
     VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
-    VdevSyntax{"virtio-console", "console", kConsole, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},

@@ -9,11 +9,12 @@ namespace qvm {
 
 extern const VdevType kPciDummy;
 extern const VdevType kSer8250;
+extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioEntropy};
+constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioConsole, &kVirtioEntropy};
 
 }  // namespace
 

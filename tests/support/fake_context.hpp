@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -63,6 +64,7 @@ struct FakeHostEnd {
     std::size_t room = SIZE_MAX;  ///< bytes of output that are still taken
     unsigned resumed = 0;
     bool used = false;
+    std::function<void()> changed{};  ///< called when one of these has; may be empty
 
     /// Offers input; returns how much the vdev took.
     std::size_t type(std::string_view text) { return client->receive(std::as_bytes(std::span{text})); }
@@ -76,14 +78,21 @@ class FakeCharPort final : public CharPort {
 public:
     explicit FakeCharPort(FakeHostEnd& host) : host_{host} {}
     void attach(CharClient& client) override { host_.client = &client; }
-    void use() noexcept override { host_.used = true; }
+    void use() noexcept override {
+        host_.used = true;
+        if (host_.changed) host_.changed();
+    }
     [[nodiscard]] std::size_t write(std::span<const std::byte> data) noexcept override {
         const std::size_t taken = std::min(host_.room, data.size());
         host_.room -= taken;
         for (const std::byte value : data.first(taken)) host_.output.push_back(static_cast<char>(value));
+        if (host_.changed) host_.changed();
         return taken;
     }
-    void resume_input() noexcept override { ++host_.resumed; }
+    void resume_input() noexcept override {
+        ++host_.resumed;
+        if (host_.changed) host_.changed();
+    }
 
 private:
     FakeHostEnd& host_;

@@ -17,8 +17,8 @@ inline constexpr OptionSpec kVirtioLegacy{.name = "legacy",
                                           .help = "the interface of virtio 0.9.5 in place of 1.x",
                                           .no_effect = "not yet: the interface is that of virtio 1.x"};
 
-/// Registers of a virtio vdev that is not on PCI.
-inline constexpr VdevFootprint kVirtioFootprint{.size = 0x200};
+/// Registers of a virtio vdev with an address; without one it is on PCI.
+inline constexpr VdevFootprint kVirtioFootprint{.size = 0x200, .pci = PciUse::WithoutAddress};
 
 /// How ACPI announces one that is not on PCI; Linux's virtio_mmio looks for it.
 inline constexpr std::string_view kVirtioAcpiHid = "LNRO0005";
