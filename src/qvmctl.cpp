@@ -87,7 +87,8 @@ std::vector<HostPciFunction> chosen(const PassArguments& arguments, const std::v
     std::vector<HostPciFunction> functions;
     for (const std::string& word : arguments.addresses) {
         const auto address = HostPciAddress::parse(word);
-        if (!address) throw UsageError{fmt::format("{} is no PCI address: write it as 0000:01:00.0", qvm::quoted(word))};
+        if (!address)
+            throw UsageError{fmt::format("{} is no PCI address: write it as 0000:01:00.0", qvm::quoted(word))};
         const auto found = std::ranges::find(all, *address, &HostPciFunction::address);
         if (found == all.end())
             throw UsageError{

@@ -166,7 +166,8 @@ TEST_CASE("a socket that is in use, or something else, is not replaced") {
     (void)folder.write("file", "precious");
     CHECK_THROWS_WITH(host.open({listening(folder / "file")}), Catch::Matchers::Contains("cannot listen there"));
     CHECK(contents(folder / "file") == "precious");
-    CHECK_THROWS_WITH(host.open({listening(folder / std::string(200, 'x'))}), Catch::Matchers::Contains("File name too long"));
+    CHECK_THROWS_WITH(host.open({listening(folder / std::string(200, 'x'))}),
+                      Catch::Matchers::Contains("File name too long"));
 }
 
 TEST_CASE("the last words of the guest reach who is connected") {
