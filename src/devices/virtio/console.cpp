@@ -88,7 +88,7 @@ void check_names(const std::vector<PortOptions>& ports) {
 
 }  // namespace
 
-Console::Console(const VdevSpec& spec, VdevContext& context) : context_{context} {
+Console::Console(const VdevSpec& spec, VdevContext& context) : loop_{context.loop()}, memory_{context.memory()} {
     const std::vector<PortOptions> ports = split(spec);
     check_names(ports);
     const std::string label = label_of(spec);
@@ -98,20 +98,20 @@ Console::Console(const VdevSpec& spec, VdevContext& context) : context_{context}
         // A console that leads nowhere is not worth a device in a guest that has come for the other ports.
         identity.present = ports.size() == 1 || !port.name.empty() || has_host_end(port);
         identity.backpressure = spec.has("tx-backpressure");
-        add(std::move(identity), port.options);
+        add(context, std::move(identity), port.options);
     }
     control_.emplace(context.log(), label, ports_, [this](std::string_view why) { transport().needs_reset(why); });
 }
 
-void Console::add(ConsolePort::Identity identity, std::span<const OptionValue> options) {
+void Console::add(VdevContext& context, ConsolePort::Identity identity, std::span<const OptionValue> options) {
     const std::size_t number = ports_.size();
-    auto host = context_.char_port(identity.name, options);
+    auto host = context.char_port(identity.name, options);
     ConsolePort::Events events{
         .connection = [this, number] { control_->changed(number, ConsoleControl::Topic::Open); },
         .size = [this, number] { resized(number); },
         .broken = [this](std::string_view why) { transport().needs_reset(why); },
     };
-    ports_.emplace_back(context_.log(), std::move(identity), std::move(host), std::move(events));
+    ports_.emplace_back(context.log(), std::move(identity), std::move(host), std::move(events));
     if (number == 1) queue_sizes_.insert(queue_sizes_.end(), 2, kControlQueueSize);
     queue_sizes_.insert(queue_sizes_.end(), 2, kDataQueueSize);
 }
@@ -142,10 +142,10 @@ void Console::start(std::uint64_t features, std::span<QueueEnd* const> queues) n
     const std::size_t ports = multiport_ ? ports_.size() : 1;
     for (std::size_t i = 0; i < ports; ++i) {
         const std::size_t first = first_queue_of(i);
-        ports_[i].start(context_.loop(), context_.memory(), *queues[first], *queues[first + 1]);
+        ports_[i].start(loop_, memory_, *queues[first], *queues[first + 1]);
     }
     if (!multiport_) return ports_.front().set_open(true);
-    control_->start(context_.loop(), context_.memory(), *queues[kControlQueue], *queues[kControlQueue + 1]);
+    control_->start(loop_, memory_, *queues[kControlQueue], *queues[kControlQueue + 1]);
 }
 
 void Console::stop(std::function<void()> stopped) noexcept {

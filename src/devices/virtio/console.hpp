@@ -33,10 +33,11 @@ public:
     void stop(std::function<void()> stopped) noexcept override;
 
 private:
-    void add(ConsolePort::Identity identity, std::span<const OptionValue> options);
+    void add(VdevContext& context, ConsolePort::Identity identity, std::span<const OptionValue> options);
     void resized(std::size_t port) noexcept;
 
-    VdevContext& context_;
+    EventLoop& loop_;
+    const GuestMemory& memory_;
     std::vector<std::uint16_t> queue_sizes_;
     bool multiport_ = false;  // the loop's thread
     std::optional<ConsoleControl> control_;
