@@ -20,7 +20,8 @@ struct HostPciAddress {
     std::uint8_t bus = 0;
     std::uint8_t device = 0;    ///< below 32
     std::uint8_t function = 0;  ///< below 8
-    auto operator<=>(const HostPciAddress&) const = default;
+    // clang-tidy 14 takes the zero inside the generated comparison for a pointer.
+    auto operator<=>(const HostPciAddress&) const = default;  // NOLINT(modernize-use-nullptr)
 
     /// "0000:01:00.0", as in sysfs; the domain may be left out. Nothing if it is no such address.
     [[nodiscard]] static std::optional<HostPciAddress> parse(std::string_view text) noexcept;

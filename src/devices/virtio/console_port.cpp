@@ -83,7 +83,7 @@ void ConsolePort::connected(bool somebody) noexcept {
 }
 
 void ConsolePort::resized(TerminalSize size) noexcept {
-    size_.store(size, std::memory_order_relaxed);
+    size_.store(std::bit_cast<std::uint32_t>(size), std::memory_order_relaxed);
     events_.size();
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,7 +38,9 @@ public:
     /// Somebody is at the host's end.
     [[nodiscard]] bool is_connected() const noexcept { return connected_; }
     /// From any thread. Zeros: not known.
-    [[nodiscard]] TerminalSize size() const noexcept { return size_.load(std::memory_order_relaxed); }
+    [[nodiscard]] TerminalSize size() const noexcept {
+        return std::bit_cast<TerminalSize>(size_.load(std::memory_order_relaxed));
+    }
 
     /// The host's end works from now on. On the main thread, once.
     void attach();
@@ -63,7 +67,7 @@ private:
     Events events_;
     GuestFault lost_;
     GuestFault senseless_;
-    std::atomic<TerminalSize> size_{};
+    std::atomic<std::uint32_t> size_{};  ///< a TerminalSize; as a word, which needs no library to be atomic
     bool connected_ = false;
 
     bool open_ = false;

@@ -121,7 +121,7 @@ private:
             if (credit == 0) return End::NoCredit;
             auto chain = queue_->pop();
             if (!chain) return End::NothingAsked;
-            const std::uint64_t wanted = std::min<std::uint64_t>({chain->writable_size(), credit, turn.bytes});
+            const auto wanted = std::min<std::uint64_t>({chain->writable_size(), credit, turn.bytes});
             if (wanted == 0) roomless_.count();
             const std::uint32_t written = fill(*chain, wanted);
             queue_->push(std::move(*chain), written);
