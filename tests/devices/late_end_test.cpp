@@ -39,7 +39,7 @@ TEST_CASE("a delayed host end is not touched before the guest begins, and then o
 
 TEST_CASE("a delayed path is waited for and not made, and what was said meanwhile is not lost") {
     const Folder folder;
-    const Delay delay = GENERATE(kForever, Delay{20});
+    const Delay delay = GENERATE(Delay{kForever}, Delay{20});
     Host host{.delay = delay};
     const std::string fifo = folder / "fifo";
     {
