@@ -3,50 +3,11 @@
 #include "launcher/assembly.hpp"
 
 #include <catch2/catch.hpp>
-#include <string>
 
-#include "config/reader.hpp"
-#include "launcher/end_latch.hpp"
-#include "launcher/launcher.hpp"
-#include "support/fake_machine.hpp"
+#include "launcher/assembled.hpp"
 
 using namespace qvm;
-
-namespace {
-
-class Assembly {
-public:
-    explicit Assembly(const std::string& vdevs, bool with_controller = true) {
-        ConfigReader reader{sources, diagnostics};
-        reader.add_text("test", "ram 1M\nload kernel\n" + vdevs);
-        config = reader.finish(catalog);
-        INFO(diagnostics.render(sources));
-        REQUIRE(config);
-        if (with_controller) irqs.add("pic", controller, {});
-        result = assemble({*config, catalog, machine, memory, buses, irqs, host, control, clock}, diagnostics);
-    }
-
-    [[nodiscard]] std::string text() const { return diagnostics.render(sources); }
-    [[nodiscard]] bool says(const std::string& part) const { return text().find(part) != std::string::npos; }
-
-    Sources sources;
-    Diagnostics diagnostics;
-    Catalog catalog = make_catalog();
-    std::optional<VmConfig> config;
-    EndLatch control;
-    HostClock clock;
-    Log log{"", {{{Severity::Error}, LogDestination::None}}};
-    EventLoop loop{"io/test"};
-    CharHost host{loop, log};
-    FakeMachine machine;
-    GuestMemory memory;
-    FakeController controller;
-    Buses buses;
-    IrqTable irqs;
-    AssembledVdevs result;
-};
-
-}  // namespace
+using Assembly = test::Assembly;
 
 TEST_CASE("a vdev without loc and intr goes where the board has it") {
     const Assembly a{"vdev ser8250"};

@@ -176,3 +176,13 @@ TEST_CASE("strict diagnostics have no warnings") {
     strict.warning({}, "odd");
     CHECK(strict.errors() == 1);
 }
+
+TEST_CASE("a file for the other board may have PCI functions whose addresses are not known here") {
+    const Checked c{arm("vdev pci-dummy\nvdev virtio-fs loc pci:0:3\n")};
+    INFO(c.text());
+    REQUIRE(c.map);
+    REQUIRE(c.map->functions.size() == 3);
+    CHECK(c.map->functions[1].slot == "0:1.0");
+    CHECK(c.map->functions[2].slot == "0:3.0");
+    CHECK(Checked{arm("vdev pci-dummy loc pci:0:3.1\n")}.says("the device has no function 0"));
+}

@@ -33,6 +33,14 @@ AcpiBoard full_board() {
     return board;
 }
 
+AcpiPci some_pci() {
+    AcpiPci pci{.ecam = 0xfeb0'0000, .window = Range::make(0xe000'0000, 256 * kMiB).value()};
+    for (unsigned device = 0; device < 32; ++device)
+        for (unsigned pin = 0; pin < 4; ++pin) pci.lines[device][pin] = 16 + (device + pin) % 4;
+    pci.lines[5][1] = 300;
+    return pci;
+}
+
 ByteView table(const AcpiImage& image, const std::string& signature) {
     for (const AcpiTable& entry : image.tables)
         if (entry.signature == signature) return ByteView{image.bytes}.subspan(entry.offset, entry.size);
@@ -219,6 +227,10 @@ TEST_CASE("the size limit holds") {
         CHECK(build_acpi(board, 0).bytes.size() <= acpi_size_limit(cpus, board.ioapics.size(), board.devices.size()));
     }
     CHECK(build_acpi({.cpus = 0}, 0).bytes.size() <= acpi_size_limit(0, 0, 0));
+    AcpiPci pci = some_pci();
+    for (auto& device : pci.lines) device.fill(UINT32_MAX);
+    CHECK(build_acpi({.cpus = 0, .pci = pci}, 0).bytes.size() - build_acpi({.cpus = 0}, 0).bytes.size() <=
+          kAcpiPciLimit);
 }
 
 TEST_CASE("iasl reads every table and compiles DSDT again without a complaint") {
@@ -242,6 +254,43 @@ TEST_CASE("iasl reads every table and compiles DSDT again without a complaint") 
     has("Interrupt (ResourceConsumer, Level, ActiveHigh, Exclusive");
     has("Memory32Fixed (ReadWrite");
     has("QWordMemory (ResourceConsumer");
+}
+
+TEST_CASE("MCFG has the configuration space of bus 0 (PCI Firmware 3.2, 4.1.2)") {
+    const AcpiImage image = build_acpi({.pci = some_pci()}, 0);
+    const ByteView mcfg = table(image, "MCFG");
+    REQUIRE(mcfg.size() == 36 + 8 + 16);
+    CHECK(sum(mcfg) == 0);
+    CHECK(get<std::uint64_t>(mcfg, 44) == 0xfeb0'0000U);
+    CHECK(get<std::uint64_t>(mcfg, 52) == 0U);  // segment 0, buses 0 to 0
+    const AcpiImage without = build_acpi({}, 0);
+    CHECK(std::ranges::none_of(without.tables, [](const AcpiTable& each) { return each.signature == "MCFG"; }));
+}
+
+TEST_CASE("iasl reads the host bridge with its windows and its pins") {
+    if (iasl_is_missing()) return;
+    AcpiBoard board = full_board();
+    board.pci = some_pci();
+    const std::string source = through_iasl(board);
+    const auto has = [&](const std::string& text) {
+        INFO(text);
+        CHECK(source.find(text) != std::string::npos);
+    };
+    has("EisaId (\"PNP0A08\")");
+    has("Name (_CID, EisaId (\"PNP0A03\")");
+    has("WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode");
+    has("0x0CF8,             // Range Minimum");
+    has("DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite");
+    has("0xE0000000,         // Range Minimum");
+    has("0xEFFFFFFF,         // Range Maximum");
+    has("Name (_PRT, Package (0x80)");
+    has("0x001FFFFF");  // device 31
+    has("0x0000012C");  // the pin that leads elsewhere
+    has("EisaId (\"PNP0C02\")");
+    has("0xFEB00000,         // Address Base");
+    board.pci->window = Range::make(0x10'0000'0000, kGiB).value();
+    const std::string high = through_iasl(board);
+    CHECK(high.find("QWordMemory (ResourceProducer, PosDecode") != std::string::npos);
 }
 
 TEST_CASE("iasl accepts the smallest and a large board") {

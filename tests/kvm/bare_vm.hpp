@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VM in the test's own process, without what stands around it in a process of its own.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "config/reader.hpp"
+#include "launcher/end_latch.hpp"
+#include "launcher/launcher.hpp"
+#include "launcher/placed_board.hpp"
+#include "vcpu/vcpu_group.hpp"
+
+namespace qvm::test {
+
+class BareVm {
+public:
+    explicit BareVm(const std::string& text, Catalog types = make_catalog()) : catalog{std::move(types)} {
+        ConfigReader reader{sources, diagnostics};
+        reader.add_text("test", text);
+        config = reader.finish(catalog);
+        INFO(diagnostics.render(sources));
+        REQUIRE(config);
+        plan = plan_board(*config, diagnostics);
+        board.emplace(*config, catalog, *plan, host, latch, diagnostics);
+        INFO(diagnostics.render(sources));
+        REQUIRE_FALSE(diagnostics.has_errors());
+        for (const MemorySpec& memory : config->memory) board->memory.add(memory.range, GuestMemory::Kind::Ram);
+        install_kick_handler();
+        auto made = board->machine->boot(board->assembled.placed);
+        for (unsigned i = 0; i < made.size(); ++i)
+            vcpus.add(std::make_unique<VcpuThread>(i, std::move(made[i]), config->cpus[i],
+                                                   VcpuWorld{board->buses, *board->machine, latch, log}));
+        board->assembled.vdevs.start();
+    }
+
+    /// From the first instruction to the guest's own end.
+    EndCause run() {
+        vcpus.release();
+        while (!latch.cause()) std::this_thread::yield();
+        vcpus.stop();
+        return *latch.cause();
+    }
+
+    Sources sources;
+    Diagnostics diagnostics;
+    Catalog catalog;
+    std::optional<VmConfig> config;
+    std::unique_ptr<BoardPlan> plan;
+    EndLatch latch;
+    Log log{"", {{{Severity::Error}, LogDestination::None}}};
+    EventLoop loop{"io/test"};
+    CharHost host{loop, log};
+    std::optional<PlacedBoard> board;
+    VcpuGroup vcpus;
+};
+
+}  // namespace qvm::test
