@@ -73,10 +73,17 @@ void KvmMsiRouter::connect(unsigned gsi, bool masked) noexcept {
         if (masked)
             vm_->deassign_irqfd(input.trigger.fd(), gsi);
         else
-            vm_->assign_irqfd(input.trigger.fd(), gsi);
+            hand_over(input, gsi);
     } catch (const HostError&) {
         refused_.count();
     }
+}
+
+/// The kernel delivers what waits in an eventfd that it is given, and leaves the count in it: once masked again, that
+/// would look like another signal. What comes when it has the eventfd, it takes out itself, so that nothing is lost.
+void KvmMsiRouter::hand_over(const Input& input, unsigned gsi) {
+    vm_->assign_irqfd(input.trigger.fd(), gsi);
+    input.trigger.drain();
 }
 
 bool KvmMsiRouter::pending(unsigned gsi) noexcept {

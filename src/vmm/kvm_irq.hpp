@@ -24,8 +24,8 @@ public:
     unsigned reserve(unsigned count) override;
     void route(unsigned gsi, MsiMessage message) noexcept override;
     void signal(unsigned gsi) noexcept override;
-    /// A masked input's eventfd is taken from the kernel, so that it keeps its count; the kernel looks at the count
-    /// when it gets the eventfd back.
+    /// A masked input's eventfd is taken from the kernel, so that it keeps its count; the kernel delivers that when it
+    /// gets the eventfd back.
     void mask(unsigned gsi) noexcept override;
     void unmask(unsigned gsi) noexcept override;
     [[nodiscard]] bool pending(unsigned gsi) noexcept override;
@@ -38,6 +38,7 @@ private:
         bool masked = false;
     };
     void connect(unsigned gsi, bool masked) noexcept;
+    void hand_over(const Input& input, unsigned gsi);
     void write_table() noexcept;
 
     const KvmVm* vm_ = nullptr;

@@ -128,8 +128,10 @@ messages:
     mask 0, 0
     await count, 2
     result_count count                  # 4: 2, once
+    mask 0, 1
     mov PENDING(%edi), %eax
     result                              # 5: 0
+    mask 0, 0
 
     config_write MSIX, $MSIX_ENABLE + MSIX_FUNCTION_MASK
     signal 0

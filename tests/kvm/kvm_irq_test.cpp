@@ -50,6 +50,9 @@ TEST_CASE("a masked input keeps its signal, and the kernel takes it when the inp
     r.router.unmask(gsi);
     CHECK_FALSE(r.router.pending(gsi));
     CHECK_FALSE(r.waits(gsi));
+    r.router.mask(gsi);
+    CHECK_FALSE(r.router.pending(gsi));  // it has been delivered
+    r.router.unmask(gsi);
     r.router.signal(gsi);
     CHECK_FALSE(r.waits(gsi));
 }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "arch/x86/vdevs.hpp"
 #include "config/reader.hpp"
 #include "devices/catalog.hpp"
 
@@ -19,7 +20,7 @@ constexpr const VdevType* kTypes[]{&kCard};
 struct Planned {
     explicit Planned(const std::string& text) {
         ConfigReader reader{sources, diagnostics};
-        reader.add_text("test", "load kernel\n" + text);
+        reader.add_text("test", text + "\nload kernel");
         config = reader.finish(catalog);
         INFO(diagnostics.render(sources));
         REQUIRE(config);
@@ -31,7 +32,7 @@ struct Planned {
 
     Sources sources;
     Diagnostics diagnostics;
-    Catalog catalog{common_vdev_types(), kTypes};
+    Catalog catalog{common_vdev_types(), vdev_types(), kTypes};
     std::optional<VmConfig> config;
     std::optional<PciPlan> plan;
 };
@@ -60,8 +61,8 @@ TEST_CASE("on a usual board PCI is where layout.hpp says") {
 
 TEST_CASE("PCI gets out of the way of everything that the file names") {
     CHECK(Planned{"ram 3840M\nvdev card"}.plan->window == mib(0xf00, 128));
-    CHECK(Planned{"ram 4074M\nvdev card"}.plan->window == std::nullopt);
-    CHECK(Planned{"ram 4073M\nvdev card"}.plan->window == mib(0xfe9, 1));
+    CHECK(Planned{"ram 4075M\nvdev card"}.plan->window == std::nullopt);
+    CHECK(Planned{"ram 4074M\nvdev card"}.plan->window == mib(0xfea, 1));
     CHECK(Planned{"ram 1M\nrom 0xe0000000,0x1000\nvdev card"}.plan->window == mib(0xd00, 256));
     CHECK(Planned{"ram 1M\nvdev card\nvdev ioapic loc 0xeffff000"}.plan->window == mib(0xd00, 256));
     CHECK(Planned{"ram 1M\nvdev card\nreserve loc 0xe8000000"}.plan->window == mib(0xd00, 256));
@@ -72,9 +73,9 @@ TEST_CASE("PCI gets out of the way of everything that the file names") {
 
 TEST_CASE("without room it is said who needs it, what is in the way, and what helps") {
     const Planned p{"ram 0xfec00000\nvdev card"};
-    CHECK(p.says("test:3:6: error: vdev card needs PCI, and below 0xfec00000 no addresses are free for it"));
+    CHECK(p.says("test:2:6: error: vdev card needs PCI, and below 0xfec00000 no addresses are free for it"));
     CHECK(p.says("end the 'ram' there at 3G"));
-    CHECK(p.says("test:2:5: note: this memory is there"));
+    CHECK(p.says("test:1:5: note: this memory is there"));
     REQUIRE(p.plan);
     CHECK_FALSE(p.plan->ecam);
     CHECK_FALSE(p.plan->window);
@@ -85,7 +86,7 @@ TEST_CASE("PCI's lines are those that nobody names") {
     const Planned p{
         "ram 1M\nvdev card\nvdev ser8250 intr ioapic:17\nreserve intr ioapic:19\nreserve intr 20\n"
         "pass loc 0x1000 intr ioapic:22"};
-    CHECK(p.plan->lines == std::vector{16U, 18U, 20U, 21U});
+    CHECK(p.plan->lines == std::vector{16U, 18U, 21U, 23U});
     std::string all = "ram 1M\nvdev card\n";
     for (unsigned line = 16; line < 23; ++line) all += "reserve intr ioapic:" + std::to_string(line) + "\n";
     CHECK(Planned{all}.plan->lines == std::vector{23U});
