@@ -105,16 +105,19 @@ apic_enable:
     movl $0x1ff, LAPIC_SPURIOUS
     ret
 
-# Time for an interrupt that must not come: some milliseconds with interrupts on. Returns with interrupts off.
+# Time for an interrupt that must not come: some milliseconds with interrupts on, and exits, for what the kernel does
+# between them. Returns with interrupts off.
     .globl settle
 settle:
     push %ecx
+    push %eax
     sti
-    mov $10000, %ecx
-1:  pause
+    mov $1000, %ecx
+1:  in $0x80, %al                       # nobody is there
     dec %ecx
     jnz 1b
     cli
+    pop %eax
     pop %ecx
     ret
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -36,12 +38,14 @@ public:
         board->assembled.vdevs.start();
     }
 
-    /// From the first instruction to the guest's own end.
-    EndCause run() {
+    /// From the first instruction to the guest's own end; nothing if it does not come to that.
+    std::optional<EndCause> run() {
+        constexpr std::chrono::seconds kLimit{60};
+        const auto limit = std::chrono::steady_clock::now() + kLimit;
         vcpus.release();
-        while (!latch.cause()) std::this_thread::yield();
+        while (!latch.cause() && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
         vcpus.stop();
-        return *latch.cause();
+        return latch.cause();
     }
 
     Sources sources;

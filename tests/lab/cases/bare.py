@@ -8,7 +8,7 @@ from lab import Lab, case, check, skip
 def bare_guests(lab: Lab):
     if not lab.has_beside_qvm("test_kvm"):
         skip("test_kvm is not built")
-    tests = lab.run_beside_qvm("test_kvm")
+    tests = lab.run_beside_qvm("test_kvm", "--durations", "yes")
     tests.expect("All tests passed")
     tests.ends(0, within=10)
     check("not proven" not in tests.stdout, "a test could not prove its point")

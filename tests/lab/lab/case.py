@@ -140,10 +140,10 @@ class Lab:
     def has_beside_qvm(self, program: str) -> bool:
         return (self._qvm.parent / program).exists()
 
-    def run_beside_qvm(self, program: str) -> Vm:
+    def run_beside_qvm(self, program: str, *argv: str) -> Vm:
         """Another program of the same build."""
         # The machine's own /tmp is slow to reach from the L1, and not writable.
-        return self.run("/usr/bin/env", "TMPDIR=/dev/shm", str(self._qvm.parent / program))
+        return self.run("/usr/bin/env", "TMPDIR=/dev/shm", str(self._qvm.parent / program), *argv)
 
     def run(self, *argv: str, tty: bool = False) -> Vm:
         vm = Vm(self._l1, list(argv), self.directory, self._deadline, tty)
