@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include "arch/x86/acpi_pm.hpp"
@@ -193,6 +194,21 @@ void append_local_apic(Table& table, unsigned cpu) {
         append(table, MadtLocalX2apic{.reserved = 0, .x2apic_id = cpu, .flags = kApicEnabled, .processor_uid = cpu});
 }
 
+/// ACPI 6.4, 5.2.12.5. An ISA interrupt, that is a line below 16, is an edge unless something else is said here. Linux
+/// does not give such a line to a device that says so only in its own resources.
+void append_source_overrides(Table& table, const AcpiBoard& board) {
+    constexpr std::uint32_t kIsaLines = 16;
+    std::set<std::uint32_t> levels{kSciGsi};
+    for (const AcpiDevice& device : board.devices) {
+        for (const AcpiInterrupt& line : device.interrupts)
+            if (line.level && line.gsi < kIsaLines) levels.insert(line.gsi);
+    }
+    for (const std::uint32_t gsi : levels) {
+        const auto source = static_cast<std::uint8_t>(gsi);
+        append(table, MadtSourceOverride{.bus = 0, .source = source, .gsi = gsi, .flags = kLevelHigh});
+    }
+}
+
 Table make_madt(const AcpiBoard& board) {
     Table table;
     append(table,
@@ -200,8 +216,7 @@ Table make_madt(const AcpiBoard& board) {
     for (unsigned cpu = 0; cpu < board.cpus; ++cpu) append_local_apic(table, cpu);
     for (const AcpiIoapic& chip : board.ioapics)
         append(table, MadtIoapic{.id = chip.id, .reserved = 0, .address = chip.address, .gsi_base = chip.gsi_base});
-    // An ISA interrupt is edge by default; the SCI is a level.
-    append(table, MadtSourceOverride{.bus = 0, .source = kSciGsi, .gsi = kSciGsi, .flags = kLevelHigh});
+    append_source_overrides(table, board);
     append(table, MadtLocalApicNmi{.processor_uid = 0xff, .flags = 0, .lint = kLint1});
     if (board.cpus > kFirstX2apicOnly)
         append(table, MadtLocalX2apicNmi{.flags = 0, .processor_uid = UINT32_MAX, .lint = kLint1, .reserved = {}});
