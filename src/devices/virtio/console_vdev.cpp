@@ -62,7 +62,7 @@ extern constinit const VdevType kVirtioConsole{
                .summary = "console, and named ports",
                .options = kOptions,
                .footprint = kVirtioFootprint},
-    .acpi_hid = "LNRO0005",
+    .acpi_hid = kVirtioAcpiHid,
     .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
         return std::make_unique<ConsoleVdev>(spec, context);
     },

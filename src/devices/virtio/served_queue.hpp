@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <poll.h>
-
 #include <functional>
 #include <optional>
 #include <utility>
 
 #include "devices/virtio/virtio_device.hpp"
 #include "devices/virtio/virtqueue.hpp"
+#include "vmm/event_fd.hpp"
 #include "vmm/event_loop.hpp"
 
 namespace qvm {
@@ -20,8 +19,7 @@ public:
     ServedQueue(EventLoop& loop, const GuestMemory& memory, QueueEnd& end, std::function<void()> kicked)
         : end_{end}, queue_{memory, end.setup()} {
         queue_.disable_notifications();
-        kicked_ = loop.watch(end.kick().fd(), POLLIN, [this, run = std::move(kicked)](std::uint32_t) {
-            end_.kick().drain();
+        kicked_ = loop.watch(end.kick(), [this, run = std::move(kicked)] {
             queue_.disable_notifications();
             run();
         });

@@ -88,10 +88,21 @@ inline constexpr VdevSyntax kConsoleSyntax{.type = "virtio-console", .summary = 
 enum class Backpressure { No, Yes };
 enum class ConsoleHostEnd { No, Yes };
 
+/// A console with a host end at each port, which is the context's of the port's name.
+[[nodiscard]] inline std::unique_ptr<Console> make_console(FakeContext& context, const std::vector<std::string>& names,
+                                                           Backpressure backpressure, ConsoleHostEnd has_console) {
+    FakeSpec spec{kConsoleSyntax};
+    const HostDev somewhere{.direction = {}, .kind = HostDev::Kind::Path, .target = "/somewhere"};
+    if (has_console == ConsoleHostEnd::Yes) spec.with("hostdev", somewhere);
+    for (const std::string& name : names) spec.with("port", name).with("hostdev", somewhere);
+    if (backpressure == Backpressure::Yes) spec.with("tx-backpressure", std::monostate{});
+    return std::make_unique<Console>(spec.get(), context);
+}
+
 struct ConsoleBench {
     explicit ConsoleBench(const std::vector<std::string>& names = {}, Backpressure backpressure = Backpressure::No,
                           ConsoleHostEnd has_console = ConsoleHostEnd::Yes)
-        : console{make(context, names, backpressure, has_console)},
+        : console{make_console(context, names, backpressure, has_console)},
           driver{context, *console},
           host{context.loop(), context.ports[""]} {
         for (const std::string& name : names)
@@ -128,17 +139,6 @@ struct ConsoleBench {
     FakeVirtio driver;
     WatchedHostEnd host;  ///< of the console
     std::map<std::string, std::unique_ptr<WatchedHostEnd>> named;
-
-private:
-    static std::unique_ptr<Console> make(FakeContext& context, const std::vector<std::string>& names,
-                                         Backpressure backpressure, ConsoleHostEnd has_console) {
-        FakeSpec spec{kConsoleSyntax};
-        const HostDev somewhere{.direction = {}, .kind = HostDev::Kind::Path, .target = "/somewhere"};
-        if (has_console == ConsoleHostEnd::Yes) spec.with("hostdev", somewhere);
-        for (const std::string& name : names) spec.with("port", name).with("hostdev", somewhere);
-        if (backpressure == Backpressure::Yes) spec.with("tx-backpressure", std::monostate{});
-        return std::make_unique<Console>(spec.get(), context);
-    }
 };
 
 }  // namespace qvm::test
