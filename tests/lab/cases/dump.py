@@ -76,7 +76,7 @@ def pauses_under_load_lose_nothing(lab: Lab):
     """Each dump stops both vCPUs in the middle of something: every byte they print comes out, once and in order."""
     script = LOAD + f"stty -opost\necho BEGIN\nseq {NUMBERS[0]} {NUMBERS[-1]}\necho END\n"
     dump = 'dump "|cat >/dev/null"\n'
-    vm = lab.start(lab.guest_with(script, Extras(), cpus=2, vdevs=CONSOLE + dump))
+    vm = lab.start(lab.guest_with(script, Extras(), cpus=2, cmdline="loglevel=1", vdevs=CONSOLE + dump))
     vm.expect("^BEGIN\n")
     for _ in range(PAUSES):
         vm.signal(signal.SIGUSR2)
