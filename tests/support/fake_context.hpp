@@ -98,23 +98,32 @@ private:
     FakeHostEnd& host_;
 };
 
+/// Its functions may be called from several threads; who looks at what they left behind makes sure that none runs.
 class FakeMsiRouter final : public MsiRouter {
 public:
     unsigned reserve(unsigned count) override { return std::exchange(next_, next_ + count); }
     void route(unsigned gsi, MsiMessage message) noexcept override {
+        const std::lock_guard lock{mutex_};
         routes[gsi] = message;
         ++route_calls;
     }
     /// As a kernel does: nothing is sent without a route, and what is masked waits.
     void signal(unsigned gsi) noexcept override {
-        if (masked.contains(gsi)) return void(waiting.insert(gsi));
-        if (const auto found = routes.find(gsi); found != routes.end()) sent.push_back(found->second);
+        const std::lock_guard lock{mutex_};
+        send(gsi);
     }
-    void mask(unsigned gsi) noexcept override { masked.insert(gsi); }
+    void mask(unsigned gsi) noexcept override {
+        const std::lock_guard lock{mutex_};
+        masked.insert(gsi);
+    }
     void unmask(unsigned gsi) noexcept override {
-        if (masked.erase(gsi) != 0 && waiting.erase(gsi) != 0) signal(gsi);
+        const std::lock_guard lock{mutex_};
+        if (masked.erase(gsi) != 0 && waiting.erase(gsi) != 0) send(gsi);
     }
-    [[nodiscard]] bool pending(unsigned gsi) noexcept override { return waiting.contains(gsi); }
+    [[nodiscard]] bool pending(unsigned gsi) noexcept override {
+        const std::lock_guard lock{mutex_};
+        return waiting.contains(gsi);
+    }
     [[nodiscard]] int trigger(unsigned) noexcept override { return -1; }
 
     std::set<unsigned> masked;
@@ -124,6 +133,12 @@ public:
     std::vector<MsiMessage> sent;
 
 private:
+    void send(unsigned gsi) {
+        if (masked.contains(gsi)) return void(waiting.insert(gsi));
+        if (const auto found = routes.find(gsi); found != routes.end()) sent.push_back(found->second);
+    }
+
+    std::mutex mutex_;
     unsigned next_ = 0;
 };
 

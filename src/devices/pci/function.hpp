@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "vmm/bus.hpp"
@@ -29,6 +30,9 @@ public:
     virtual ~MsixVectors() = default;
     /// Whether the guest has switched the function from INTx to MSI-X. From any thread.
     [[nodiscard]] virtual bool enabled() const noexcept = 0;
+    /// Calls `switched` whenever enabled() has changed, on the vCPU thread that did it, with the function's locks held:
+    /// it takes none under which the function is used. Set-up only, once.
+    virtual void on_switch(std::function<void()> switched) = 0;
     /// Sends the vector's message, or remembers that it is pending while it is masked. A number that does not exist
     /// sends nothing. From any thread; takes no lock.
     virtual void signal(unsigned vector) noexcept = 0;

@@ -116,11 +116,16 @@ void Msix::write_table(std::uint64_t offset, std::uint32_t value) noexcept {
 }
 
 void Msix::control(bool enabled, bool masked) noexcept {
-    const std::scoped_lock lock{mutex_};
-    if (enabled_.load(std::memory_order_relaxed) == enabled && function_masked_ == masked) return;
-    function_masked_ = masked;
-    enabled_.store(enabled, std::memory_order_release);
-    for (unsigned vector = 0; vector < vectors(); ++vector) settle(vector);
+    {
+        const std::scoped_lock lock{mutex_};
+        const bool switches = enabled_.load(std::memory_order_relaxed) != enabled;
+        if (!switches && function_masked_ == masked) return;
+        function_masked_ = masked;
+        enabled_.store(enabled, std::memory_order_release);
+        for (unsigned vector = 0; vector < vectors(); ++vector) settle(vector);
+        if (!switches) return;
+    }
+    if (switched_) switched_();
 }
 
 /// Tells the router what has changed: an open vector's message at once, a masked one's when it opens, since each

@@ -5,9 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "devices/pci/function.hpp"
@@ -35,6 +37,7 @@ public:
 
     [[nodiscard]] unsigned vectors() const noexcept { return static_cast<unsigned>(table_.size()); }
     [[nodiscard]] bool enabled() const noexcept override { return enabled_.load(std::memory_order_acquire); }
+    void on_switch(std::function<void()> switched) override { switched_ = std::move(switched); }
     void signal(unsigned vector) noexcept override;
     [[nodiscard]] int trigger(unsigned vector) noexcept override;
 
@@ -54,6 +57,7 @@ private:
     void settle(unsigned vector) noexcept;
 
     MsiRouter& router_;
+    std::function<void()> switched_;
     std::optional<unsigned> first_;  ///< the router's input of vector 0; fixed once the vCPUs run
     std::atomic<bool> enabled_{false};
     mutable std::mutex mutex_;  // guards all below; the router is called with it held and never calls back

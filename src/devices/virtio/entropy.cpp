@@ -73,7 +73,7 @@ public:
         end_ = queues[0];
         if (!end_->enabled()) return;
         queue_.emplace(memory_, end_->setup());
-        kicked_ = loop_.watch(end_->kick().fd(), POLLIN, [this](std::uint32_t) { on_kick(); });
+        kicked_ = loop_.watch(end_->kick(), [this] { serve(); });
         refilled_ = loop_.watch(refill_.fd(), POLLIN, [this](std::uint32_t) { on_refill(); });
         serve();
     }
@@ -90,10 +90,6 @@ private:
     /// Why it goes no further for now.
     enum class End : std::uint8_t { NothingAsked, NoCredit, TurnOver };
 
-    void on_kick() noexcept {
-        end_->kick().drain();
-        serve();
-    }
     void on_refill() noexcept {
         refill_.drain();
         serve();

@@ -88,6 +88,7 @@ VirtioPci::VirtioPci(VdevContext& context, PciFunction& function, std::string na
       core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name)}} {
     if (core_.config_size() > kNotify - kDeviceConfig || core_.queues() > (kBarSize - kNotify) / kNotifyMultiplier)
         throw std::logic_error{"virtio: too large for PCI"};
+    interrupts_.on_switch([this] { core_.interrupts_moved(); });
     function.add_bar(kBar, kBarSize, *this);
     add_structures(function);
     for (unsigned queue = 0; queue < core_.queues(); ++queue)

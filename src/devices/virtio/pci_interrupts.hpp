@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "devices/pci/function.hpp"
@@ -19,6 +21,9 @@ public:
     /// Gives the function a pin, and in a BAR a vector for each queue and one for the configuration. The function
     /// outlives it.
     VirtioPciInterrupts(PciFunction& function, unsigned msix_bar, unsigned queues);
+
+    /// Set-up only: `moved` is called when the driver has switched between MSI-X and the pin.
+    void on_switch(std::function<void()> moved) { msix_.on_switch(std::move(moved)); }
 
     // Virtio 1.2, 4.1.5.1.2.1: a vector that does not exist maps the event to none, and so does a queue that does not
     // exist. True if something has changed.

@@ -258,6 +258,12 @@ TEST_CASE("a device that runs hears when the driver moves its interrupts, once f
     });
     bench.settle();
     CHECK(bench.device.moves == 2);
+    bench.pci->set_msix(true);
+    bench.settle();
+    CHECK(bench.device.moves == 3);
+    bench.pci->set_msix(true, true);
+    bench.settle();
+    CHECK(bench.device.moves == 3);
 }
 
 TEST_CASE("virtio 1.2, 4.1.4.4: each queue has its doorbell, which is at queue_notify_off") {
