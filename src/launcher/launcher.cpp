@@ -45,11 +45,10 @@ public:
           threads_{threads},
           log_{config.system, config.loggers},
           life_{config, log_, notify_},
-          loop_{"io/main"},
+          loop_{"io/main", settings_of(config).io_poll},
           terminal_{latch_},
           board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;
-        loop_.poll_for(settings_of(config).io_poll);
         make_memory(config, board_.memory, log_);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
         place_own_threads(threads_, best_effort(config));

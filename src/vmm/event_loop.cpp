@@ -21,8 +21,8 @@ namespace qvm {
 /// Only the loop's thread touches the ring, the watches and the pollers; everyone else posts work to it.
 class EventLoop::Impl final : public LoopWatch::Home {
 public:
-    explicit Impl(const std::string& name)
-        : woken_{*this, wake_, [this] { run_posted(); }}, thread_{[this] { run(); }} {
+    Impl(const std::string& name, std::chrono::nanoseconds poll_time)
+        : woken_{*this, wake_, [this] { run_posted(); }}, pollers_{poll_time}, thread_{[this] { run(); }} {
         ::pthread_setname_np(thread_.native_handle(), name.c_str());
     }
     ~Impl() {
@@ -70,9 +70,6 @@ public:
     }
     void forget(LoopWatch& watch) noexcept override { watches_.erase(&watch); }
 
-    void poll_for(std::chrono::nanoseconds most) {
-        run_or_post([this, most] { pollers_.poll_for(most); });
-    }
     [[nodiscard]] LoopPollers& pollers() noexcept { return pollers_; }
 
     [[nodiscard]] bool on_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
@@ -135,7 +132,8 @@ private:
     std::thread thread_;  // last: everything above exists when it starts
 };
 
-EventLoop::EventLoop(const std::string& name) : impl_{std::make_unique<Impl>(name)} {}
+EventLoop::EventLoop(const std::string& name, std::chrono::nanoseconds poll_time)
+    : poll_time_{poll_time}, impl_{std::make_unique<Impl>(name, poll_time)} {}
 EventLoop::EventLoop(NeverRuns) noexcept {}
 EventLoop::~EventLoop() = default;
 
@@ -155,9 +153,6 @@ io_uring_sqe* EventLoop::next_entry() noexcept { return impl_->next_entry(); }
 void EventLoop::cancel(IoOperation& operation) noexcept { impl_->cancel(operation); }
 void EventLoop::attend(IoPoller& poller) noexcept { impl_->pollers().attend(poller); }
 void EventLoop::ignore(IoPoller& poller) noexcept { impl_->pollers().ignore(poller); }
-void EventLoop::poll_for(std::chrono::nanoseconds most) {
-    if (impl_) impl_->poll_for(most);
-}
 void EventLoop::remove(LoopWatch& watched) noexcept { impl_->remove(watched); }
 
 Watch::Watch(Watch&& other) noexcept : loop_{std::exchange(other.loop_, nullptr)}, watched_{other.watched_} {}

@@ -60,7 +60,9 @@ protected:
 class EventLoop {
 public:
     /// Starts the thread `name` (at most 15 characters). Throws HostError if the kernel refuses an io_uring.
-    explicit EventLoop(const std::string& name);
+    /// `poll_time`: how long at most it looks for new work for its pollers before it lets them rest and sleeps. It
+    /// learns whether that is worth it, see PollWindow.
+    explicit EventLoop(const std::string& name, std::chrono::nanoseconds poll_time = {});
     struct NeverRuns {};
     /// A loop that asks nothing of the kernel and calls nobody back, for judging what would use one.
     explicit EventLoop(NeverRuns) noexcept;
@@ -101,15 +103,14 @@ public:
     void attend(IoPoller& poller) noexcept;
     /// Stops polling it, without rest(). On the loop's thread only.
     void ignore(IoPoller& poller) noexcept;
-    /// How long at most the loop looks for new work for its pollers before it lets them rest and sleeps. It learns
-    /// whether that is worth it, see PollWindow. Zero, which is the default: not at all. Callable from any thread.
-    void poll_for(std::chrono::nanoseconds most);
+    [[nodiscard]] std::chrono::nanoseconds poll_time() const noexcept { return poll_time_; }
 
 private:
     friend class Watch;
     void remove(LoopWatch& watched) noexcept;
     [[nodiscard]] io_uring_sqe* next_entry() noexcept;
     class Impl;
+    const std::chrono::nanoseconds poll_time_{};
     std::unique_ptr<Impl> impl_;
 };
 

@@ -13,9 +13,11 @@ namespace qvm {
 
 class LoopPollers {
 public:
+    /// `most`: see EventLoop.
+    explicit LoopPollers(std::chrono::nanoseconds most) noexcept : window_{most} {}
+
     void attend(IoPoller& poller) noexcept;
     void ignore(IoPoller& poller) noexcept;
-    void poll_for(std::chrono::nanoseconds most) noexcept { window_ = PollWindow{most}; }
     [[nodiscard]] bool empty() const noexcept { return pollers_.empty(); }
 
     /// One turn for each; whether somebody had work.

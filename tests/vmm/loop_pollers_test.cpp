@@ -146,8 +146,7 @@ TEST_CASE("pollers take turns, and may attend and ignore each other meanwhile") 
 }
 
 TEST_CASE("a loop that may poll learns to look for work again before its poller rests") {
-    EventLoop loop{"io/test"};
-    loop.poll_for(1min);
+    EventLoop loop{"io/test", 1min};
     unsigned polls = 0;
     while (polls <= 1) {  // as many as without
         Worker worker{loop};
