@@ -59,17 +59,7 @@ constexpr std::array kGic{
     OptionSpec{.name = "hostvector", .type = ArgType::Number, .help = "host vector of the first input line"},
 };
 constexpr std::array kPl011{kLoc, kIntr, kHostdev, kDelayed, kBatch, kSched};
-constexpr std::array<std::string_view, 2> kEnable{"enable", "disable"};
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
-constexpr std::array kBlk{
-    kLoc,
-    kIntr,
-    kLegacy,
-    OptionSpec{.name = "hostdev", .type = ArgType::HostDev, .help = "file or block device; < makes it read-only"},
-    kDelayed,
-    OptionSpec{.name = "dio", .type = ArgType::Choice, .help = "direct I/O", .fallback = "disable", .choices = kEnable},
-    OptionSpec{.name = "threads", .type = ArgType::Number, .help = "how many serve it, at most 32"},
-};
 constexpr std::array kNet{
     kLoc,
     kIntr,
@@ -140,7 +130,6 @@ constexpr std::array kTypes{
     VdevSyntax{"gic", "ARM generic interrupt controller", kGic, Boards::Arm64, {.lines = 1020}},
     VdevSyntax{"pl011", "PrimeCell UART", kPl011, Boards::Arm64, kMmioPage},
     VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
-    VdevSyntax{"virtio-blk", "disk", kBlk, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},

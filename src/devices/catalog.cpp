@@ -9,12 +9,13 @@ namespace qvm {
 
 extern const VdevType kPciDummy;
 extern const VdevType kSer8250;
+extern const VdevType kVirtioBlk;
 extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioConsole, &kVirtioEntropy};
+constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy};
 
 }  // namespace
 

@@ -111,7 +111,7 @@ TEST_CASE("4.2 gic msi frame") {
 
 TEST_CASE("4.2 the addresses of the foundation model are free for pl011, virtio and sp805") {
     CHECK(judged("ram 0x80000000,64M vdev pl011 loc 0x1c090000 intr gic:37\n"
-                 "vdev virtio-blk loc 0x1c0c0000 intr gic:41 vdev virtio-net loc 0x1c0d0000 intr gic:42\n"
+                 "vdev virtio-snd loc 0x1c0c0000 intr gic:41 vdev virtio-net loc 0x1c0d0000 intr gic:42\n"
                  "vdev virtio-console loc 0x1c0e0000 intr gic:43 vdev wdt-sp805 loc 0x1c0f0000")
               .empty());
 }

@@ -37,10 +37,10 @@ TEST_CASE("3.1 two vdevs in one place, or in one PCI slot, are an error with bot
     CHECK(judged("ram 1M\nvdev pl011 loc 0x1c090000\nvdev pl011 loc 0x1c090800") ==
           Messages{"3:16 error: vdev pl011 at 0x1c090800 to 0x1c0917ff overlaps vdev pl011 at 0x1c090000 to 0x1c090fff",
                    "2:16 note: vdev pl011 is given 0x1c090000 to 0x1c090fff here"});
-    CHECK(judged("ram 1M\nvdev virtio-blk loc pci:0:1\nvdev virtio-net loc pci:0:1") ==
-          Messages{"3:21 error: vdev virtio-net at pci:0:1.0 overlaps vdev virtio-blk at pci:0:1.0",
-                   "2:21 note: vdev virtio-blk is given pci:0:1.0 here"});
-    CHECK(judged("ram 1M vdev virtio-blk loc pci:0:1 vdev virtio-net loc pci:0:2").empty());
+    CHECK(judged("ram 1M\nvdev virtio-snd loc pci:0:1\nvdev virtio-net loc pci:0:1") ==
+          Messages{"3:21 error: vdev virtio-net at pci:0:1.0 overlaps vdev virtio-snd at pci:0:1.0",
+                   "2:21 note: vdev virtio-snd is given pci:0:1.0 here"});
+    CHECK(judged("ram 1M vdev virtio-snd loc pci:0:1 vdev virtio-net loc pci:0:2").empty());
 }
 
 TEST_CASE("3.2 intr is controller and line; the interrupt ID on a GIC") {
@@ -65,7 +65,7 @@ TEST_CASE("3.2 a line has one owner") {
 
 TEST_CASE("3.2 PCI functions may share a line") {
     CHECK(judged("ram 1M vdev ioapic loc 0xf8000000 name chip\n"
-                 "vdev virtio-blk loc pci:0:1 intr chip:16 vdev virtio-net loc pci:0:2 intr chip:16")
+                 "vdev virtio-snd loc pci:0:1 intr chip:16 vdev virtio-net loc pci:0:2 intr chip:16")
               .empty());
 }
 

@@ -58,7 +58,7 @@ std::string arm(const std::string& more) {
 }  // namespace
 
 TEST_CASE("a file for the other board is checked with one warning and has a map") {
-    const Checked c{arm("vdev virtio-blk loc 0x1c0d0000 intr gic:41\npass loc 0x1c0e0000,64K intr gic:50\n")};
+    const Checked c{arm("vdev virtio-snd loc 0x1c0d0000 intr gic:41\npass loc 0x1c0e0000,64K intr gic:50\n")};
     INFO(c.text());
     REQUIRE(c.map);
     CHECK(c.diagnostics.all().size() == 1);
@@ -66,7 +66,7 @@ TEST_CASE("a file for the other board is checked with one warning and has a map"
     const std::string table = format_guest_map(*c.map);
     CHECK(table.find("0x1c090000-0x1c090fff  vdev pl011\n") != std::string::npos);
     CHECK(table.find("0x1c0e0000-0x1c0effff  pass\n") != std::string::npos);
-    CHECK(table.find("gic:41  vdev virtio-blk\n") != std::string::npos);
+    CHECK(table.find("gic:41  vdev virtio-snd\n") != std::string::npos);
 }
 
 TEST_CASE("a file for the other board does not run") {
@@ -97,13 +97,13 @@ TEST_CASE("a single vdev of the other board is an error at once") {
 }
 
 TEST_CASE("what this version lacks is a warning for a check and an error for a run") {
-    const std::string text = "ram 64M\nvdev ioapic\nvdev virtio-blk\nvdev virtio-blk\npass intr ioapic:5\n";
+    const std::string text = "ram 64M\nvdev ioapic\nvdev virtio-snd\nvdev virtio-snd\npass intr ioapic:5\n";
     const Checked check{text};
-    CHECK(check.says("t:3:6: warning: vdev 'virtio-blk' is not in this version"));
+    CHECK(check.says("t:3:6: warning: vdev 'virtio-snd' is not in this version"));
     CHECK_FALSE(check.says("t:4:6"));
     CHECK(check.says("t:5:1: warning: 'pass' is not in this version"));
     const Checked run{text, Purpose::Run};
-    CHECK(run.says("t:3:6: error: vdev 'virtio-blk' is not in this version"));
+    CHECK(run.says("t:3:6: error: vdev 'virtio-snd' is not in this version"));
     CHECK(run.says("t:5:1: error: 'pass' is not in this version"));
 }
 
@@ -131,9 +131,9 @@ TEST_CASE("an HPET may have the lines of the timer and the clock that it stands 
 }
 
 TEST_CASE("PCI functions may share a line, but it must exist") {
-    CHECK_FALSE(Checked{arm("vdev virtio-blk loc pci:0:1 intr gic:50\nvdev virtio-net loc pci:0:2 intr gic:50")}
+    CHECK_FALSE(Checked{arm("vdev virtio-snd loc pci:0:1 intr gic:50\nvdev virtio-net loc pci:0:2 intr gic:50")}
                     .diagnostics.has_errors());
-    CHECK(Checked{arm("vdev virtio-blk loc pci:0:1 intr gik:50")}.says("no interrupt controller is named 'gik'"));
+    CHECK(Checked{arm("vdev virtio-snd loc pci:0:1 intr gik:50")}.says("no interrupt controller is named 'gik'"));
 }
 
 TEST_CASE("a pass or reserve before its controller is told so") {

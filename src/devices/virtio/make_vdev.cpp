@@ -8,19 +8,16 @@
 #include "devices/virtio/virtio_device.hpp"
 
 namespace qvm {
-namespace {
 
-std::string label(const VdevSpec& spec) {
+std::string virtio_label(const VdevSpec& spec) {
     if (spec.name().empty()) return std::string{spec.syntax->type};
     return fmt::format("{} '{}'", spec.syntax->type, spec.name());
 }
 
-}  // namespace
-
 std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
                                        std::unique_ptr<VirtioDevice> device) {
-    if (context.on_pci()) return std::make_unique<VirtioPci>(context, label(spec), std::move(device));
-    return std::make_unique<VirtioMmio>(context, label(spec), std::move(device));
+    if (context.on_pci()) return std::make_unique<VirtioPci>(context, virtio_label(spec), std::move(device));
+    return std::make_unique<VirtioMmio>(context, virtio_label(spec), std::move(device));
 }
 
 }  // namespace qvm

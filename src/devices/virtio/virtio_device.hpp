@@ -89,6 +89,9 @@ private:
     VirtioTransport* transport_ = nullptr;
 };
 
+/// The vdev as the log names it: "virtio-blk 'root'".
+[[nodiscard]] std::string virtio_label(const VdevSpec& spec);
+
 /// The vdev that a virtio device is: over MMIO if `loc` names an address, else over PCI.
 [[nodiscard]] std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
                                                      std::unique_ptr<VirtioDevice> device);
