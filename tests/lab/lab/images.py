@@ -85,9 +85,13 @@ def root_image() -> Path:
 def _fill_root(tree: Path) -> None:
     for directory in ("bin", "sbin", "dev", "proc", "sys", "tmp", "mnt", "run", "etc"):
         (tree / directory).mkdir()
-    shutil.copy(find_program("busybox"), tree / "bin/busybox")
-    (tree / "bin/sh").symlink_to("busybox")
+    busybox = find_program("busybox")
+    shutil.copy(busybox, tree / "bin/busybox")
+    for applet in subprocess.check_output([busybox, "--list"], text=True).split():
+        if applet not in ROOT_PROGRAMS and not (tree / "bin" / applet).exists():
+            (tree / "bin" / applet).symlink_to("busybox")
     shutil.copy(LAB / "guest-init", tree / "sbin/init")
+    (tree / "sbin/init").chmod(0o755)
     for name in ROOT_PROGRAMS:
         program = find_program(name)
         shutil.copy(program, tree / "bin" / name)
