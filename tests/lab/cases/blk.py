@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux's own virtio_blk: a root file system, mixed I/O that is verified, discards, and what survives a killed qvm."""
+import re
+from signal import SIGKILL
+
+from lab import Extras, Lab, case, check
+from cases.common import check_calm
+
+CONSOLE = "vdev ser8250\n    hostdev -\n"
+PLACES = {"mmio": ["loc 0xd0000000 intr ioapic:20", "loc 0xd0000200 intr ioapic:21"], "pci": ["", ""]}
+DRIVER = {"mmio": "virtio_mmio", "pci": "virtio_pci"}
+DATA = "/dev/shm/data.img"
+
+VERIFIED_IO = """\
+fio --name verified --filename FILE --rw randrw --bsrange 512-16k --size 2M --io_size 1M --ioengine libaio --iodepth 16 \\
+    --direct 1 --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal >/run/fio.out || { cat /run/fio.out; exit 1; }
+echo VERIFIED
+"""
+
+
+def guest_on_disks(lab: Lab, transport: str, script: str) -> str:
+    """Its root is /dev/vda, which it cannot write to; /dev/vdb is there to be worked on."""
+    root, data = PLACES[transport]
+    vdevs = f"vdev virtio-blk name root\n    hostdev <{lab.root_image()}\n    {root}\n"
+    vdevs += f"vdev virtio-blk name data\n    hostdev {DATA}\n    threads 2\n    {data}\n"
+    extras = Extras(modules=(DRIVER[transport], "virtio_blk", "crc32c_generic", "ext4"))
+    return lab.guest_with(script, extras, cmdline="quiet lab.root=/dev/vda", cpus=2, vdevs=CONSOLE + vdevs)
+
+
+def make_disk(lab: Lab, megabytes: int) -> None:
+    lab.run_in_l1("/bin/busybox", "rm", "-f", DATA)
+    lab.run_in_l1("/bin/busybox", "truncate", "-s", f"{megabytes}M", DATA)
+
+
+def kilobytes_of_disk(lab: Lab) -> int:
+    return int(lab.run_in_l1("/bin/busybox", "du", "-k", DATA).split()[0])
+
+
+def ends_well(vm) -> None:
+    vm.expect("TASK-ENDED 0")
+    vm.ends(0)
+    check_calm(vm)
+
+
+@case(limit=90)
+def root_fio_mkfs_and_trim(lab: Lab):
+    make_disk(lab, 64)
+    script = (
+        "echo ROOT $(sed -n 's,^\\(/dev/vda\\) / .*,\\1,p' /proc/mounts) SERIAL $(cat /sys/block/vdb/serial)\n"
+        + VERIFIED_IO.replace("FILE", "/dev/vdb")
+        + "mkfs.ext4 -q -E nodiscard /dev/vdb\n"
+        "mount /dev/vdb /mnt\n"
+        "dd if=/dev/zero of=/mnt/file bs=1M count=16 conv=fsync 2>/dev/null\n"
+        "echo FULL; read go\n"
+        "rm /mnt/file; sync; fstrim /mnt; umount /mnt\n"
+        "e2fsck -fn /dev/vdb >/dev/null 2>&1\n"
+    )
+    vm = lab.start(guest_on_disks(lab, "mmio", script))
+    vm.expect("ROOT /dev/vda SERIAL data")
+    vm.expect("VERIFIED")
+    vm.expect("FULL")
+    full = kilobytes_of_disk(lab)
+    vm.type("\n")
+    ends_well(vm)
+    trimmed = kilobytes_of_disk(lab)
+    check(full - trimmed > 15 * 1024, f"{full} KiB on the host with a file of 16 MiB, {trimmed} KiB after fstrim")
+
+
+WRITES_AND_TELLS = """\
+mkfs.ext4 -q /dev/vdb
+mount /dev/vdb /mnt
+fio --name noise --filename /mnt/noise --rw randwrite --bs 4k --size 8M --ioengine libaio --iodepth 8 --direct 1 \\
+    --time_based --runtime 1h --minimal >/dev/null &
+until [ -s /mnt/noise ]; do usleep 20000; done
+n=0
+while :; do
+    n=$((n + 1))
+    echo "line $n" | dd of=/mnt/log oflag=append conv=notrunc,fsync 2>/dev/null
+    echo "SYNCED $n"
+done
+"""
+
+
+@case(limit=90)
+def what_was_synced_survives_a_kill(lab: Lab):
+    make_disk(lab, 64)
+    vm = lab.start(guest_on_disks(lab, "pci", WRITES_AND_TELLS))
+    vm.expect("SYNCED 12")
+    vm.signal(SIGKILL)
+    vm.wait_for_end()
+    synced = int(re.findall(r"SYNCED (\d+)\r?\n", vm.stdout)[-1])
+
+    script = (
+        "mount /dev/vdb /mnt\n"
+        "echo FOUND $(cat /mnt/log | wc -l) LINES\n"
+        f"seq {synced} | sed 's/^/line /' >/run/wanted; head -n {synced} /mnt/log | cmp - /run/wanted\n"
+        "echo COMPLETE; umount /mnt; e2fsck -fn /dev/vdb >/dev/null 2>&1\n" + VERIFIED_IO.replace("FILE", "/dev/vdb")
+    )
+    vm = lab.start(guest_on_disks(lab, "pci", script))
+    found = int(vm.expect(r"FOUND (\d+) LINES")[1])
+    check(found >= synced, f"{found} lines of the {synced} that were synced")
+    vm.expect("COMPLETE")
+    vm.expect("VERIFIED")
+    ends_well(vm)
