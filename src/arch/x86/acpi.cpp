@@ -13,7 +13,7 @@
 #include "arch/x86/acpi_structs.hpp"
 #include "arch/x86/aml.hpp"
 #include "arch/x86/layout.hpp"
-#include "arch/x86/little_endian.hpp"
+#include "arch/little_endian.hpp"
 
 namespace qvm::x86 {
 namespace {

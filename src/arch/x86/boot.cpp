@@ -7,7 +7,7 @@
 
 #include "arch/x86/boot_files.hpp"
 #include "arch/x86/layout.hpp"
-#include "arch/x86/placement.hpp"
+#include "arch/placement.hpp"
 
 namespace qvm::x86 {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::uint64_t kAcpiTableRoom = 128;  // entry in XSDT, gap before the 
 class Planner {
 public:
     Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam)
-        : config_{config}, errors_{errors}, ecam_{ecam}, placement_{config.memory} {}
+        : config_{config}, errors_{errors}, ecam_{ecam}, placement_{make_placement(config.memory)} {}
 
     std::optional<BootPlan> plan() {
         check_memory(config_, errors_);

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "arch/x86/acpi.hpp"
-#include "arch/x86/image_kind.hpp"
+#include "arch/x86/elf.hpp"
 
 namespace qvm::x86 {
 namespace {

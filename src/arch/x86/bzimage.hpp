@@ -9,17 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "arch/x86/little_endian.hpp"
+#include "arch/image_kind.hpp"
+#include "arch/little_endian.hpp"
 #include "arch/x86/memory_map.hpp"
 #include "vmm/units.hpp"
 
 namespace qvm::x86 {
-
-/// Why a file cannot be used; the caller adds the place and the path.
-struct ImageFault {
-    std::string message;  ///< goes on after the path: "is truncated: ..."
-    std::string hint{};
-};
 
 /// What the loader needs to know of a bzImage whose header has been checked.
 struct BzImage {

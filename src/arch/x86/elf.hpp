@@ -7,20 +7,16 @@
 #include <optional>
 #include <vector>
 
-#include "arch/x86/bzimage.hpp"
-#include "arch/x86/little_endian.hpp"
+#include "arch/elf_file.hpp"
 #include "vmm/units.hpp"
 
 namespace qvm::x86 {
 
-/// A PT_LOAD program header that occupies memory.
-struct ElfSegment {
-    Range at;        ///< p_paddr, p_memsz
-    ByteView bytes;  ///< p_filesz bytes of the file; the rest is zero
-};
+/// What a file is; an ELF for another machine is Format::Other.
+[[nodiscard]] ImageKind identify(ByteView image);
 
 struct ElfImage {
-    std::vector<ElfSegment> segments;  ///< in order of address; none overlaps another
+    std::vector<ElfSegment> segments{};  ///< in order of address; none overlaps another
     std::uint32_t entry = 0;           ///< inside one of them
 };
 

@@ -11,39 +11,6 @@
 namespace qvm::x86 {
 namespace {
 
-/// [start, last], which is known not to be empty.
-Range from_to(std::uint64_t start, std::uint64_t last) { return Range::make(start, last - start + 1).value(); }
-
-/// What is left of `range` outside `hole`: nothing, one piece or two.
-std::vector<Range> without(const Range& range, const Range& hole) {
-    if (!range.overlaps(hole)) return {range};
-    std::vector<Range> rest;
-    if (range.start() < hole.start()) rest.push_back(from_to(range.start(), hole.start() - 1));
-    if (range.last() > hole.last()) rest.push_back(from_to(hole.last() + 1, range.last()));
-    return rest;
-}
-
-std::vector<Range> merged(std::vector<Range> ranges) {
-    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.start() < b.start(); });
-    std::vector<Range> result;
-    for (const Range& range : ranges) {
-        const bool touches =
-            !result.empty() && (range.start() <= result.back().last() || range.start() - 1 == result.back().last());
-        if (touches)
-            result.back() = from_to(result.back().start(), std::max(result.back().last(), range.last()));
-        else
-            result.push_back(range);
-    }
-    return result;
-}
-
-std::vector<Range> of_kind(std::span<const MemorySpec> memory, bool rom) {
-    std::vector<Range> ranges;
-    for (const MemorySpec& spec : memory)
-        if (spec.rom == rom) ranges.push_back(spec.range);
-    return merged(std::move(ranges));
-}
-
 void add_rows(std::vector<E820Entry>& rows, std::span<const Range> ranges, E820Entry::Type type,
               const std::optional<Range>& hole) {
     for (const Range& range : ranges)
@@ -81,31 +48,22 @@ void check_chipset_window(const MemorySpec& spec, Diagnostics& errors) {
 
 }  // namespace
 
-std::vector<Range> declared_memory(std::span<const MemorySpec> memory) {
-    std::vector<Range> ranges;
-    for (const MemorySpec& spec : memory) ranges.push_back(spec.range);
-    return merged(std::move(ranges));
-}
-
 std::vector<Range> usable_ram(std::span<const MemorySpec> memory) {
     std::vector<Range> usable;
-    for (const Range& range : of_kind(memory, false))
+    for (const Range& range : memory_of_kind(memory, false))
         for (const Range& piece : without(range, from_to(kLowRamEnd, kHighRam - 1))) usable.push_back(piece);
     return usable;
 }
 
-bool covers(std::span<const Range> stretches, const Range& range) noexcept {
-    return std::any_of(stretches.begin(), stretches.end(),
-                       [&](const Range& stretch) { return stretch.contains(range.start(), range.size()); });
-}
+Placement make_placement(std::span<const MemorySpec> memory) { return {declared_memory(memory), usable_ram(memory)}; }
 
 std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi,
                                  const std::optional<Range>& ecam) {
     const Range ebda = from_to(kLowRamEnd, kLegacyHole - 1);
     std::vector<E820Entry> rows;
     add_rows(rows, usable_ram(memory), E820Entry::Type::Ram, acpi);
-    if (covers(of_kind(memory, false), ebda)) add_rows(rows, {{ebda}}, E820Entry::Type::Reserved, acpi);
-    add_rows(rows, of_kind(memory, true), E820Entry::Type::Reserved, acpi);
+    if (covers(memory_of_kind(memory, false), ebda)) add_rows(rows, {{ebda}}, E820Entry::Type::Reserved, acpi);
+    add_rows(rows, memory_of_kind(memory, true), E820Entry::Type::Reserved, acpi);
     if (acpi) rows.push_back({acpi->start(), acpi->size(), E820Entry::Type::Acpi});
     if (ecam) rows.push_back({ecam->start(), ecam->size(), E820Entry::Type::Reserved});
     std::sort(rows.begin(), rows.end(), [](const E820Entry& a, const E820Entry& b) { return a.addr < b.addr; });

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "arch/placement.hpp"
+#include "arch/stretches.hpp"
 #include "config/diagnostics.hpp"
 #include "config/vm_config.hpp"
 #include "vmm/units.hpp"
@@ -31,14 +33,11 @@ inline constexpr std::size_t kE820Max = 128;
 [[nodiscard]] std::vector<E820Entry> make_e820(std::span<const MemorySpec> memory, const std::optional<Range>& acpi,
                                                const std::optional<Range>& ecam = {});
 
-/// Sorted stretches of declared memory (RAM and ROM); lines that touch are one stretch.
-[[nodiscard]] std::vector<Range> declared_memory(std::span<const MemorySpec> memory);
-
 /// Sorted stretches that the guest may use as RAM: no ROM, no legacy hole, nothing above kLowRamEnd below 1 MiB.
 [[nodiscard]] std::vector<Range> usable_ram(std::span<const MemorySpec> memory);
 
-/// Whether one of the sorted stretches holds all of `range`.
-[[nodiscard]] bool covers(std::span<const Range> stretches, const Range& range) noexcept;
+/// For planning in that memory.
+[[nodiscard]] Placement make_placement(std::span<const MemorySpec> memory);
 
 /// Reports `ram` and `rom` lines that reach into the chipset's addresses, and the lack of RAM.
 void check_memory(const VmConfig& config, Diagnostics& errors);

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "arch/x86/layout.hpp"
-#include "arch/x86/little_endian.hpp"
+#include "arch/little_endian.hpp"
 
 namespace qvm::x86 {
 namespace {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/x86/image_kind.hpp"
+#include "arch/x86/elf.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "arch/x86/images.hpp"
 
+using namespace qvm;
 using namespace qvm::x86;
 using namespace qvm::x86::test;
 using Format = ImageKind::Format;

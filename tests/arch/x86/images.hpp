@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "arch/x86/little_endian.hpp"
+#include "arch/little_endian.hpp"
 #include "config/vm_config.hpp"
 
 namespace qvm::x86::test {

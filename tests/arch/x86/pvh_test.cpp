@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "arch/x86/layout.hpp"
-#include "arch/x86/little_endian.hpp"
+#include "arch/little_endian.hpp"
 
 using namespace qvm;
 using namespace qvm::x86;

@@ -4,18 +4,20 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "arch/x86/memory_map.hpp"
+#include "arch/stretches.hpp"
 #include "vmm/units.hpp"
 
-namespace qvm::x86 {
+namespace qvm {
 
 class Placement {
 public:
-    explicit Placement(std::span<const MemorySpec> memory);
+    /// Sorted stretches: `declared` is all memory, `usable` what the guest may use as RAM.
+    Placement(std::vector<Range> declared, std::vector<Range> usable)
+        : declared_{std::move(declared)}, usable_{std::move(usable)} {}
 
     struct Tenant {
         Range at;
@@ -43,4 +45,4 @@ private:
     std::vector<Tenant> tenants_;  // in order of address
 };
 
-}  // namespace qvm::x86
+}  // namespace qvm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/x86/image_kind.hpp"
+#include "arch/image_kind.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-namespace qvm::x86 {
+namespace qvm {
 namespace {
 
 using namespace std::literals;
@@ -25,7 +25,7 @@ struct Magic {
 constexpr std::array kMagics{
     Magic{0x202, "HdrS"sv, Format::BzImage, "a Linux x86 kernel"},
     Magic{0, "\xd0\x0d\xfe\xed"sv, Format::Fdt, "a flattened device tree (FDT)"},
-    Magic{0x38, "ARMd"sv, Format::Other, "a Linux arm64 Image"},
+    Magic{0x38, "ARMd"sv, Format::Arm64Image, "a Linux arm64 Image"},
     Magic{0x38, "RSC\x05"sv, Format::Other, "a Linux RISC-V Image"},
     Magic{0x24, "\x18\x28\x6f\x01"sv, Format::Other, "a Linux arm zImage"},
     Magic{0, "070701"sv, Format::Initrd, "a cpio archive"},
@@ -81,12 +81,12 @@ std::string machine_name(std::uint16_t machine) {
     }
 }
 
-ImageKind identify_elf(ByteView image) {
+ImageKind identify_elf(ByteView image, std::span<const std::uint16_t> machines) {
     const bool big_endian = get<std::uint8_t>(image, 5) == 2;
     auto machine = get<std::uint16_t>(image, 18);
     if (!machine) return {Format::Elf, "the beginning of an ELF file"};
     if (big_endian) machine = static_cast<std::uint16_t>(*machine << 8 | *machine >> 8);
-    const bool ours = !big_endian && (*machine == 3 || *machine == 62);
+    const bool ours = !big_endian && std::ranges::find(machines, *machine) != machines.end();
     return {ours ? Format::Elf : Format::Other, "an ELF for " + machine_name(*machine)};
 }
 
@@ -100,16 +100,17 @@ bool is_text(ByteView image) {
 
 }  // namespace
 
-ImageKind identify(ByteView image) {
+ImageKind identify(ByteView image, std::span<const std::uint16_t> machines) {
     if (matches(image, {0,
                         "\x7f"
                         "ELF"sv,
                         Format::Elf,
                         {}}))
-        return identify_elf(image);
+        return identify_elf(image, machines);
     for (const Magic& magic : kMagics)
         if (matches(image, magic)) return {magic.format, std::string{magic.name}};
-    return {Format::Other, !image.empty() && is_text(image) ? "a text file" : "of no format that qvm knows"};
+    if (!image.empty() && is_text(image)) return {Format::Other, "a text file"};
+    return {Format::Unknown, "of no format that qvm knows"};
 }
 
-}  // namespace qvm::x86
+}  // namespace qvm

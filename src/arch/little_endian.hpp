@@ -10,7 +10,7 @@
 #include <span>
 #include <type_traits>
 
-namespace qvm::x86 {
+namespace qvm {
 
 static_assert(std::endian::native == std::endian::little);
 
@@ -44,4 +44,4 @@ void put(std::span<std::byte> bytes, std::size_t at, const T& value) noexcept {
     std::memcpy(bytes.subspan(at, sizeof(T)).data(), &value, sizeof(T));
 }
 
-}  // namespace qvm::x86
+}  // namespace qvm

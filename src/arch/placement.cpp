@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/x86/placement.hpp"
+#include "arch/placement.hpp"
 
 #include <algorithm>
 
-namespace qvm::x86 {
-
-Placement::Placement(std::span<const MemorySpec> memory)
-    : declared_{declared_memory(memory)}, usable_{usable_ram(memory)} {}
+namespace qvm {
 
 const Placement::Tenant* Placement::tenant_of(const Range& range) const noexcept {
     const auto found =
@@ -67,4 +64,4 @@ std::uint64_t Placement::largest_free(const Range& within) const {
     return largest;
 }
 
-}  // namespace qvm::x86
+}  // namespace qvm

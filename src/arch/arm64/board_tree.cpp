@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/arm64/board_tree.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "arch/arm64/layout.hpp"
+
+namespace qvm::arm64 {
+namespace {
+
+// Cells of an interrupt (arm,gic.yaml, arm,gic-v3.yaml).
+constexpr std::uint32_t kSpi = 0, kPpi = 1, kEdgeRising = 1, kLevelHigh = 4;
+constexpr std::uint32_t kFirstPpi = 16;
+constexpr std::uint32_t kClockRate = 24'000'000;
+constexpr std::uint32_t kKeyPower = 116;  // Linux's input-event-codes.h
+constexpr std::uint32_t kActiveHigh = 0;
+
+/// Those that other nodes point to.
+struct Phandles {
+    std::uint32_t gic, its, clock, power_key;
+};
+
+class Writer {
+public:
+    Writer(const BoardTree& board, const Phandles& phandles) : board_{board}, phandles_{phandles} {}
+
+    DeviceTree write() {
+        root_.cells("#address-cells", {2});
+        root_.cells("#size-cells", {2});
+        root_.text("compatible", "linux,dummy-virt");
+        root_.text("model", "qvm");
+        root_.cells("interrupt-parent", {phandles_.gic});
+        chosen();
+        for (const Range& range : board_.ram) memory(range);
+        cpus();
+        psci();
+        gic();
+        timer();
+        if (board_.pmu) pmu();
+        if (has_clock()) clock();
+        if (board_.power_key) power_key();
+        vdevs();
+        return {.root = std::move(root_), .reserved = board_.reserved};
+    }
+
+private:
+    void chosen() {
+        TreeNode& node = root_.add("chosen");
+        if (board_.cmdline) node.text("bootargs", *board_.cmdline);
+        node.set("kaslr-seed", {board_.kaslr_seed.begin(), board_.kaslr_seed.end()});
+        node.set("rng-seed", {board_.rng_seed.begin(), board_.rng_seed.end()});
+        if (board_.initrd) {
+            node.wide("linux,initrd-start", {board_.initrd->start()});
+            node.wide("linux,initrd-end", {board_.initrd->last() + 1});
+        }
+        const auto uart = std::ranges::find(board_.vdevs, "uart", &TreeVdev::kind);
+        if (uart != board_.vdevs.end()) node.text("stdout-path", "/vdevs/" + unit_name(*uart));
+    }
+
+    void memory(const Range& range) {
+        TreeNode& node = root_.add(fmt::format("memory@{:x}", range.start()));
+        node.text("device_type", "memory");
+        node.wide("reg", {range.start(), range.size()});
+    }
+
+    void cpus() {
+        TreeNode& node = root_.add("cpus");
+        node.cells("#address-cells", {1});
+        node.cells("#size-cells", {0});
+        for (unsigned i = 0; i < board_.cpus; ++i) {
+            TreeNode& cpu = node.add(fmt::format("cpu@{:x}", mpidr_of(i)));
+            cpu.text("device_type", "cpu");
+            cpu.text("compatible", "arm,armv8");
+            cpu.cells("reg", {mpidr_of(i)});
+            cpu.text("enable-method", "psci");
+        }
+    }
+
+    void psci() {
+        constexpr std::array<std::string_view, 2> kCompatible{"arm,psci-1.0", "arm,psci-0.2"};
+        TreeNode& node = root_.add("psci");
+        node.texts("compatible", kCompatible);
+        node.text("method", "hvc");
+    }
+
+    void gic() {
+        const GicPlan& gic = board_.gic;
+        TreeNode& node = root_.add(fmt::format("interrupt-controller@{:x}", gic.distributor.start()));
+        node.text("compatible", gic.version == 3 ? "arm,gic-v3" : "arm,gic-400");
+        node.cells("#interrupt-cells", {3});
+        node.cells("#address-cells", {2});
+        node.cells("#size-cells", {2});
+        node.flag("interrupt-controller");
+        node.flag("ranges");
+        node.wide("reg", {gic.distributor.start(), gic.distributor.size(), gic.cpus.start(), gic.cpus.size()});
+        node.cells("phandle", {phandles_.gic});
+        if (!gic.its) return;
+        TreeNode& its = node.add(fmt::format("msi-controller@{:x}", gic.its->start()));
+        its.text("compatible", "arm,gic-v3-its");
+        its.flag("msi-controller");
+        its.cells("#msi-cells", {1});
+        its.wide("reg", {gic.its->start(), gic.its->size()});
+        its.cells("phandle", {phandles_.its});
+    }
+
+    /// With version 2 the cells name the CPUs, too.
+    [[nodiscard]] std::uint32_t ppi_flags() const {
+        return board_.gic.version == 3 ? kLevelHigh : kLevelHigh | ((1U << board_.cpus) - 1) << 8;
+    }
+
+    /// In the order of the binding (arm,arch_timer.yaml).
+    void timer() {
+        TreeNode& node = root_.add("timer");
+        node.text("compatible", "arm,armv8-timer");
+        std::vector<std::uint32_t> cells;
+        for (const Ppi each : {Ppi::SecureTimer, Ppi::Timer, Ppi::VirtualTimer, Ppi::HypervisorTimer})
+            cells.insert(cells.end(), {kPpi, static_cast<unsigned>(each) - kFirstPpi, ppi_flags()});
+        node.cells("interrupts", cells);
+        node.flag("always-on");
+    }
+
+    void pmu() {
+        TreeNode& node = root_.add("pmu");
+        node.text("compatible", "arm,armv8-pmuv3");
+        node.cells("interrupts", {kPpi, static_cast<unsigned>(Ppi::Pmu) - kFirstPpi, ppi_flags()});
+    }
+
+    [[nodiscard]] bool has_clock() const {
+        return board_.power_key || std::ranges::any_of(board_.vdevs, [](const TreeVdev& v) { return !v.clocks.empty(); });
+    }
+
+    void clock() {
+        TreeNode& node = root_.add("apb-pclk");
+        node.text("compatible", "fixed-clock");
+        node.cells("#clock-cells", {0});
+        node.cells("clock-frequency", {kClockRate});
+        node.cells("phandle", {phandles_.clock});
+    }
+
+    void power_key() {
+        TreeNode& keys = root_.add("gpio-keys");
+        keys.text("compatible", "gpio-keys");
+        TreeNode& key = keys.add("power");
+        key.text("label", "power");
+        key.cells("linux,code", {kKeyPower});
+        key.cells("gpios", {phandles_.power_key, kPowerKeyInput, kActiveHigh});
+    }
+
+    void vdevs() {
+        TreeNode& node = root_.add("vdevs");
+        node.text("compatible", "simple-bus");
+        node.cells("#address-cells", {2});
+        node.cells("#size-cells", {2});
+        node.flag("ranges");
+        for (const TreeVdev& each : board_.vdevs) vdev(node, each);
+        if (!board_.power_key) return;
+        TreeNode& gpio = vdev(node, *board_.power_key);
+        gpio.flag("gpio-controller");
+        gpio.cells("#gpio-cells", {2});
+        gpio.flag("interrupt-controller");
+        gpio.cells("#interrupt-cells", {2});
+        gpio.cells("phandle", {phandles_.power_key});
+    }
+
+    static std::string unit_name(const TreeVdev& vdev) {
+        return fmt::format("{}@{:x}", vdev.kind, vdev.window.start());
+    }
+
+    TreeNode& vdev(TreeNode& parent, const TreeVdev& vdev) const {
+        TreeNode& node = parent.add(unit_name(vdev));
+        node.texts("compatible", vdev.compatible);
+        node.wide("reg", {vdev.window.start(), vdev.window.size()});
+        std::vector<std::uint32_t> cells;
+        for (const unsigned id : vdev.interrupts)
+            cells.insert(cells.end(), {kSpi, id - kFirstSpi, vdev.edge ? kEdgeRising : kLevelHigh});
+        if (!cells.empty()) node.cells("interrupts", cells);
+        if (!vdev.clocks.empty()) {
+            node.cells("clocks", std::vector<std::uint32_t>(vdev.clocks.size(), phandles_.clock));
+            node.texts("clock-names", vdev.clocks);
+        }
+        return node;
+    }
+
+    const BoardTree& board_;
+    Phandles phandles_;
+    TreeNode root_{};
+};
+
+}  // namespace
+
+DeviceTree make_board_tree(const BoardTree& board, const DeviceTree* user) {
+    const std::uint32_t first = user != nullptr ? last_phandle(user->root) + 1 : 1;
+    Phandles phandles{.gic = first, .its = first + 1, .clock = first + 2, .power_key = first + 3};
+    if (user != nullptr)
+        if (const TreeNode* gic = user_gic(*user)) phandles.gic = gic->number("phandle").value_or(first);
+    return Writer{board, phandles}.write();
+}
+
+}  // namespace qvm::arm64

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first half of planning a boot: which file plays which part (qvmconf specification 2.4).
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "arch/arm64/image.hpp"
+#include "arch/elf_file.hpp"
+#include "config/diagnostics.hpp"
+#include "config/image_file.hpp"
+#include "config/vm_config.hpp"
+
+namespace qvm::arm64 {
+
+/// A file whose contents are not looked at.
+struct PlainFile {
+    const LoadSpec* load;
+    ByteView bytes;
+};
+
+/// Entered at its first byte.
+struct RawImage {
+    ByteView bytes;
+};
+
+struct KernelFile {
+    const LoadSpec* load;
+    std::variant<LinuxImage, ElfFile, RawImage> image;
+};
+
+struct BootFiles {
+    std::vector<ImageFile> files{};               ///< own what the rest looks into,
+    std::deque<std::vector<std::byte>> unpacked{};  ///< together with these
+    std::optional<KernelFile> kernel{};
+    std::optional<PlainFile> initrd{};
+    std::optional<PlainFile> fdt{};  ///< the user's tree, well-formed
+    std::vector<PlainFile> data{};
+};
+
+/// Opens and identifies all `load` files and reports what is wrong with them. Pointers go into `config`.
+[[nodiscard]] BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors);
+
+}  // namespace qvm::arm64
