@@ -2,6 +2,7 @@
 // The vdevs of the language that this program can only read so far. A row moves to its device when there is one.
 #include <array>
 
+#include "config/board_vdevs.hpp"
 #include "config/language.hpp"
 
 namespace qvm {
@@ -16,8 +17,6 @@ constexpr OptionSpec kLegacy{
     .name = "legacy", .type = ArgType::Flag, .help = "the interface of virtio 0.9.5 in place of 1.x"};
 constexpr OptionSpec kDelayed{
     .name = "delayed", .type = ArgType::Delay, .help = "open the host's end on first use, and try for that long"};
-constexpr OptionSpec kBatch{
-    .name = "batch", .type = ArgType::Number, .help = "hold output back until it pauses for that many microseconds"};
 constexpr OptionSpec kSched{.name = "sched", .type = ArgType::Sched, .help = "priority and policy of its threads"};
 constexpr OptionSpec kHostdev{.name = "hostdev",
                               .type = ArgType::HostDev,
@@ -43,22 +42,6 @@ constexpr std::array kSp805{
     kWatchdogAction,
     OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "25000000"},
 };
-constexpr std::array<std::string_view, 2> kGicVersions{"2", "3"};
-constexpr std::array kGic{
-    OptionSpec{.name = "version",
-               .type = ArgType::Choice,
-               .help = "of the GIC architecture",
-               .fallback = "3",
-               .choices = kGicVersions},
-    OptionSpec{.name = "gicd", .type = ArgType::Size, .help = "address of the distributor", .fallback = "0x2f000000"},
-    OptionSpec{.name = "gicc", .type = ArgType::Size, .help = "address of the CPU interface (version 2)"},
-    OptionSpec{
-        .name = "gicr", .type = ArgType::Size, .help = "address of the redistributors", .fallback = "0x2f100000"},
-    OptionSpec{
-        .name = "msi", .type = ArgType::Numbers, .help = "MSI frame: address, first interrupt, number of interrupts"},
-    OptionSpec{.name = "hostvector", .type = ArgType::Number, .help = "host vector of the first input line"},
-};
-constexpr std::array kPl011{kLoc, kIntr, kHostdev, kDelayed, kBatch, kSched};
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
 constexpr std::array kNet{
     kLoc,
@@ -124,11 +107,13 @@ constexpr VdevFootprint kMmioPage{.size = kPage};
 constexpr VdevFootprint kVirtioDevice{.size = 0x200, .pci = PciUse::WithoutAddress};
 
 constexpr std::array kTypes{
+    kIoapicSyntax,
+    kMc146818Syntax,
+    kPckeyboardSyntax,
+    kGicSyntax,
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
     VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
     VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
-    VdevSyntax{"gic", "ARM generic interrupt controller", kGic, Boards::Arm64, {.lines = 1020}},
-    VdevSyntax{"pl011", "PrimeCell UART", kPl011, Boards::Arm64, kMmioPage},
     VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
     VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},

@@ -50,6 +50,11 @@ std::chrono::microseconds io_poll(std::uint64_t microseconds) noexcept {
     return std::chrono::microseconds{std::min<std::uint64_t>(microseconds, kMost.count())};
 }
 
+Tristate tristate(std::string_view value) {
+    if (value == "auto") return Tristate::Auto;
+    return is_true(value) ? Tristate::On : Tristate::Off;
+}
+
 }  // namespace
 
 Settings settings_of(const VmConfig& config) {
@@ -67,6 +72,16 @@ Settings settings_of(const VmConfig& config) {
     reader.boolean("exit-on-halt", out.exit_on_halt, &out.exit_on_halt_where);
     if (const SetSpec* poll = reader.find("host-halt-poll")) out.halt_poll = *parse_number(poll->value);
     if (const SetSpec* poll = reader.find("host-io-poll")) out.io_poll = io_poll(*parse_number(poll->value));
+    if (const SetSpec* offset = reader.find("counter-offset")) out.counter_offset = *parse_number(offset->value);
+    if (const SetSpec* file = reader.find("fdt-dump-file")) {
+        out.fdt_dump_file = file->value;
+        out.fdt_dump_file_where = file->value_where;
+    }
+    if (const SetSpec* wanted = reader.find("pointer-authentication")) {
+        out.pointer_authentication = tristate(wanted->value);
+        out.pointer_authentication_where = wanted->value_where;
+    }
+    reader.boolean("power-key", out.power_key);
     return out;
 }
 

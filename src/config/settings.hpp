@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "config/vm_config.hpp"
@@ -12,6 +13,8 @@
 namespace qvm {
 
 enum class HugePages : std::uint8_t { Off, Size2M, Size1G };
+
+enum class Tristate : std::uint8_t { Auto, On, Off };
 
 /// A thread's place on the host. Nothing: as inherited.
 struct ThreadSetting {
@@ -34,6 +37,12 @@ struct Settings {
     Place exit_on_halt_where{};
     std::optional<std::uint64_t> halt_poll{};  ///< host-halt-poll, in ns
     std::chrono::microseconds io_poll{};       ///< host-io-poll
+    std::uint64_t counter_offset = UINT64_MAX;  ///< guest counter minus host counter; all ones: it starts at 0
+    std::string fdt_dump_file{};                ///< empty: none
+    Place fdt_dump_file_where{};
+    Tristate pointer_authentication = Tristate::Auto;
+    Place pointer_authentication_where{};
+    bool power_key = true;
 };
 
 /// The values have been checked when they were read.

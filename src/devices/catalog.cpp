@@ -8,6 +8,7 @@
 namespace qvm {
 
 extern const VdevType kPciDummy;
+extern const VdevType kPl011;
 extern const VdevType kSer8250;
 extern const VdevType kVirtioBlk;
 extern const VdevType kVirtioConsole;
@@ -15,21 +16,25 @@ extern const VdevType kVirtioEntropy;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy, &kSer8250, &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy};
+constexpr const VdevType* kCommon[]{&kPciDummy,  &kPl011,         &kSer8250,
+                                    &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy};
 
 }  // namespace
 
 std::span<const VdevType* const> common_vdev_types() noexcept { return kCommon; }
 
-Catalog::Catalog(std::initializer_list<std::span<const VdevType* const>> tables) {
+Catalog::Catalog(Boards board, Tables tables) {
+    std::vector<const VdevSyntax*> read_only;
     for (const auto table : tables) {
         for (const VdevType* type : table) {
-            types_.push_back(type);
-            syntaxes_.push_back(&type->syntax);
+            const bool exists = has_board(type->syntax.boards, board);
+            if (exists) types_.push_back(type);
+            (exists ? syntaxes_ : read_only).push_back(&type->syntax);
         }
     }
-    for (const VdevSyntax& read_only : language_vdevs())
-        if (find(read_only.type) == nullptr) syntaxes_.push_back(&read_only);
+    for (const VdevSyntax& each : language_vdevs()) read_only.push_back(&each);
+    for (const VdevSyntax* each : read_only)
+        if (std::ranges::find(syntaxes_, each->type, &VdevSyntax::type) == syntaxes_.end()) syntaxes_.push_back(each);
 }
 
 const VdevType* Catalog::find(const VdevSyntax* syntax) const noexcept {

@@ -11,14 +11,16 @@
 
 namespace qvm {
 
-/// The types that every board has. One row per vdev; nothing registers itself.
+/// The types that belong to no board's folder. One row per vdev; nothing registers itself.
 [[nodiscard]] std::span<const VdevType* const> common_vdev_types() noexcept;
 
 /// Several tables as one grammar for the parser.
 class Catalog final : public VdevGrammar {
 public:
-    /// The rows must outlive the catalogue.
-    Catalog(std::initializer_list<std::span<const VdevType* const>> tables);
+    using Tables = std::initializer_list<std::span<const VdevType* const>>;
+    /// The rows must outlive the catalogue. Those for other boards than `board` can only be read.
+    Catalog(Boards board, Tables tables);
+    Catalog(Tables tables) : Catalog{Boards::Both, tables} {}
 
     /// Those that exist and then those of the language that do not, for which find() returns null.
     [[nodiscard]] std::span<const VdevSyntax* const> types() const noexcept override { return syntaxes_; }

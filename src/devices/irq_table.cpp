@@ -37,9 +37,12 @@ const IrqTable::Controller& IrqTable::find(const IntrSpec& wanted, Location wher
         throw ConfigError{where, fmt::format("no interrupt controller is named '{}'", wanted.controller), hint};
     }
     if (!wanted.line) throw ConfigError{where, "the line is missing", fmt::format("write {}:LINE", wanted.controller)};
-    if (*wanted.line < found->chip->lines()) return *found;
-    throw ConfigError{where, fmt::format("'{}' has no line {}", found->name, *wanted.line),
-                      fmt::format("its lines are 0 to {}", found->chip->lines() - 1)};
+    const unsigned first = found->chip->first_line();
+    if (*wanted.line >= first && *wanted.line < found->chip->lines()) return *found;
+    throw ConfigError{
+        where,
+        fmt::format("'{}' has no line {}{}", found->name, *wanted.line, *wanted.line < first ? " for vdevs" : ""),
+        fmt::format("its lines are {} to {}", first, found->chip->lines() - 1)};
 }
 
 IrqTable::Claim IrqTable::take(const Controller& controller, unsigned line, Owner owner) {

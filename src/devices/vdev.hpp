@@ -47,7 +47,9 @@ class InterruptController {
 public:
     virtual ~InterruptController() = default;
     [[nodiscard]] virtual unsigned lines() const noexcept = 0;
-    /// `number` must be below lines(). Valid as long as the controller.
+    /// The first that vdevs may have.
+    [[nodiscard]] virtual unsigned first_line() const noexcept { return 0; }
+    /// `number` must be one of these. Valid as long as the controller.
     [[nodiscard]] virtual IrqLine& line(unsigned number) = 0;
     /// The kernel's input (GSI) behind that line, for those who raise it from the kernel or announce it to the guest.
     [[nodiscard]] virtual unsigned gsi(unsigned number) const noexcept = 0;
@@ -92,12 +94,20 @@ public:
     virtual VmControl& control() = 0;
 };
 
+/// How a device tree announces a vdev.
+struct VdevTreeNode {
+    std::string_view kind{};                         ///< of the unit's name, before the @; empty if it does not
+    std::span<const std::string_view> compatible{};  ///< the most special first
+    std::span<const std::string_view> clocks{};      ///< names of the clocks that its driver asks for
+};
+
 /// One row of the catalogue.
 struct VdevType {
     VdevSyntax syntax;
     std::string_view acpi_hid;  ///< how ACPI announces it where it has a window of its own; empty if it does not
     std::unique_ptr<Vdev> (*make)(const VdevSpec& spec, VdevContext& context);
     bool level = false;  ///< its interrupt is a level, else edges
+    VdevTreeNode tree{};
 };
 
 }  // namespace qvm

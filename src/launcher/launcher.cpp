@@ -237,7 +237,7 @@ void check_host(const VmConfig& config, Diagnostics& diagnostics) {
 
 }  // namespace
 
-Catalog make_catalog() { return Catalog{common_vdev_types(), board_vdev_types()}; }
+Catalog make_catalog() { return Catalog{this_board(), {common_vdev_types(), board_vdev_types()}}; }
 
 std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalog, Purpose purpose,
                                    Diagnostics& diagnostics) {

@@ -54,7 +54,9 @@ Judgement dispatch(const Exit& exit, const Buses& buses, ArchExits& arch) noexce
             [](const SystemReset&) { return Judgement{Next::Reset}; },
             [](const RunFailed&) { return Judgement{Next::HostError}; },
             [](const Stuck&) { return Judgement{Next::Stuck}; },
-            [](const UnknownInstruction&) { return Judgement{Next::UnsupportedInstruction}; },
+            [](const UnknownInstruction& e) {
+                return Judgement{Next::UnsupportedInstruction, 0, e.where};
+            },
             [](const UnknownRegister& e) {
                 return Judgement{Next::UnsupportedRegister, 0, e.index};
             },

@@ -48,7 +48,9 @@ struct RunFailed {
     int error;
 };
 /// KVM met an instruction that it cannot execute for the guest.
-struct UnknownInstruction {};
+struct UnknownInstruction {
+    std::uint64_t where = 0;  ///< arm64: the guest-physical address that it wants
+};
 /// x86: the guest wants a model-specific register that KVM does not have. What is left in `value` and `failed` is the
 /// answer; failed means #GP.
 struct UnknownRegister {

@@ -82,6 +82,8 @@ Exit decode(kvm_run& run) noexcept {
             return Stuck{"unexpected exception exit", run.ex.exception};
         case KVM_EXIT_DEBUG:
             return Stuck{"unexpected debug exit", 0};
+        case KVM_EXIT_ARM_NISV:
+            return UnknownInstruction{run.arm_nisv.fault_ipa};
         case KVM_EXIT_HYPERCALL:
             return Hypercall{run.hypercall.nr, reinterpret_cast<std::uint64_t*>(&run.hypercall.ret)};
         case KVM_EXIT_X86_RDMSR:

@@ -178,7 +178,7 @@ bool VcpuThread::judge(const Judgement& judgement, const Exit& exit) {
         case Next::UnsupportedInstruction:
             // An instruction that cannot be decoded cannot be skipped either: `ignore` is `fail`.
             return unsupported(world_.unsupported.instruction == Action::Abort ? Action::Abort : Action::Fail,
-                               Fault::Instruction, "an instruction that KVM cannot execute", 0);
+                               Fault::Instruction, "an instruction that KVM cannot execute", judgement.where);
         case Next::UnsupportedRegister:
             return unknown_register(std::get<UnknownRegister>(exit));
     }

@@ -23,6 +23,7 @@ public:
 struct MsiMessage {
     std::uint64_t address;
     std::uint32_t data;
+    std::uint32_t device = 0;  ///< who sends it, as its bus counts (PCI: requester ID); a GIC translates by it
     bool operator==(const MsiMessage&) const noexcept = default;
 };
 

@@ -38,9 +38,9 @@ UniqueFd open_kvm() {
     return UniqueFd{fd};
 }
 
-UniqueFd create_vm(const Kvm& kvm) {
+UniqueFd create_vm(const Kvm& kvm, unsigned long type) {
     int fd = -1;
-    do fd = ::ioctl(kvm.fd(), KVM_CREATE_VM, 0);
+    do fd = ::ioctl(kvm.fd(), KVM_CREATE_VM, type);
     while (fd < 0 && errno == EINTR);
     return UniqueFd{check("KVM_CREATE_VM", fd)};
 }
@@ -58,7 +58,12 @@ std::size_t Kvm::run_size() const {
     return static_cast<std::size_t>(check("KVM_GET_VCPU_MMAP_SIZE", ::ioctl(fd_.get(), KVM_GET_VCPU_MMAP_SIZE, 0)));
 }
 
-KvmVm::KvmVm(const Kvm& kvm) : fd_{create_vm(kvm)} {}
+KvmVm::KvmVm(const Kvm& kvm, unsigned long type) : fd_{create_vm(kvm, type)} {}
+
+int Kvm::extension(int capability) const noexcept {
+    const int value = ::ioctl(fd_.get(), KVM_CHECK_EXTENSION, capability);
+    return value < 0 ? 0 : value;
+}
 
 int KvmVm::extension(int capability) const noexcept {
     const int value = ::ioctl(fd_.get(), KVM_CHECK_EXTENSION, capability);

@@ -24,6 +24,8 @@ public:
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     /// Size of a vCPU's shared kvm_run area in bytes.
     [[nodiscard]] std::size_t run_size() const;
+    /// KVM_CHECK_EXTENSION before there is a VM: 0 if the kernel does not have it.
+    [[nodiscard]] int extension(int capability) const noexcept;
 
 private:
     UniqueFd fd_;
@@ -38,7 +40,8 @@ struct KvmCapability {
 /// One virtual machine of the kernel.
 class KvmVm {
 public:
-    explicit KvmVm(const Kvm& kvm);
+    /// `type` is the machine type of KVM_CREATE_VM.
+    explicit KvmVm(const Kvm& kvm, unsigned long type = 0);
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
     /// KVM_CHECK_EXTENSION: 0 if the kernel does not have it.

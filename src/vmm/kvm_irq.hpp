@@ -14,9 +14,15 @@ namespace qvm {
 
 /// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well. Inputs are
 /// reserved first; then bind() connects all of them to a VM, and only then may they be routed and signalled.
+/// The kernel's own interrupt controller, where it takes part in the routing.
+struct KernelPins {
+    unsigned count = 0;       ///< its inputs come first: GSI N is pin N
+    bool device_ids = false;  ///< messages are translated by who sends them
+};
+
 class KvmMsiRouter final : public MsiRouter {
 public:
-    explicit KvmMsiRouter(Log& log);
+    explicit KvmMsiRouter(Log& log, KernelPins pins = {});
 
     /// Once. The VM must outlive this object's use. Throws HostError.
     void bind(const KvmVm& vm);
@@ -38,9 +44,12 @@ private:
         bool masked = false;
     };
     void connect(unsigned gsi, bool masked) noexcept;
-    void hand_over(const Input& input, unsigned gsi);
+    void hand_over(const Input& target, unsigned gsi);
     void write_table() noexcept;
+    void write_pins(kvm_irq_routing& table) const noexcept;
+    [[nodiscard]] Input& input(unsigned gsi) noexcept { return inputs_[gsi - pins_.count]; }
 
+    const KernelPins pins_;
     const KvmVm* vm_ = nullptr;
     GuestFault refused_;
     std::mutex mutex_;  // guards messages, masks and table_; the inputs themselves are fixed once the vCPUs run

@@ -24,11 +24,24 @@ TEST_CASE("the catalogue is the common types, the board's, and those that can on
 }
 
 TEST_CASE("a type that exists hides the row that could only be read") {
-    static constexpr VdevType kPl011{.syntax = {.type = "pl011", .summary = "real"}, .acpi_hid = {}, .make = nullptr};
-    static constexpr const VdevType* kBoard[]{&kPl011};
+    static constexpr VdevType kTpm{.syntax = {.type = "tpm", .summary = "real"}, .acpi_hid = {}, .make = nullptr};
+    static constexpr const VdevType* kBoard[]{&kTpm};
     const Catalog catalog{kBoard};
     CHECK(catalog.types().size() == language_vdevs().size());
-    CHECK(catalog.types().front() == &kPl011.syntax);
+    CHECK(catalog.types().front() == &kTpm.syntax);
+}
+
+TEST_CASE("a row for another board can only be read") {
+    static constexpr VdevType kAnvil{
+        .syntax = {.type = "anvil", .summary = "heavy", .boards = Boards::Arm64}, .acpi_hid = {}, .make = nullptr};
+    static constexpr const VdevType* kSmithy[]{&kAnvil};
+    const Catalog at_home{Boards::Arm64, {kSmithy}};
+    CHECK(at_home.find("anvil") == &kAnvil);
+    const Catalog abroad{Boards::X86, {kSmithy}};
+    CHECK(abroad.find("anvil") == nullptr);
+    CHECK(abroad.find(&kAnvil.syntax) == nullptr);
+    CHECK(abroad.types().front() == &kAnvil.syntax);
+    CHECK(abroad.types().size() == language_vdevs().size() + 1);
 }
 
 TEST_CASE("the catalogue finds a row by its syntax and by its name") {

@@ -30,7 +30,7 @@ struct BoardTree {
     std::vector<Range> ram{};
     std::vector<Range> reserved{};  ///< in it, but not for the guest's kernel to use
     unsigned cpus = 1;
-    GicPlan gic;
+    GicPlan gic{};
     std::optional<std::string> cmdline{};
     std::optional<Range> initrd{};
     std::array<std::byte, 8> kaslr_seed{};

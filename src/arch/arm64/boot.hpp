@@ -39,7 +39,7 @@ struct BootPlan {
     std::optional<std::string> cmdline{};
     std::optional<DeviceTree> user_tree{};
     std::optional<Range> tree{};  ///< room for the device tree; always there in a finished plan
-    GicPlan gic;
+    GicPlan gic{};
 };
 
 /// What the boot CPU starts with. Other registers are zero, the MMU is off.

@@ -15,11 +15,12 @@ namespace qvm::arm64 {
 
 struct GicPlan {
     unsigned version = 3;
-    Range distributor;
-    Range cpus;                   ///< the redistributors of all vCPUs (version 3), or the CPU interface (version 2)
-    std::optional<Range> its{};   ///< version 3: where PCI functions send their messages
-    std::string name;             ///< as `intr` knows it
-    std::optional<Place> where{};  ///< of the vdev, if it is named
+    Range distributor = Range::make(0, 1).value();
+    Range cpus =
+        Range::make(0, 1).value();  ///< the redistributors of all vCPUs (version 3), or the CPU interface (version 2)
+    std::optional<Range> its{};     ///< version 3: where PCI functions send their messages
+    std::string name{};             ///< as `intr` knows it
+    std::optional<Place> where{};   ///< of the vdev, if it is named
 };
 
 /// Reports what is wrong with the vdev `gic`; with errors the plan is that of a gic without options.

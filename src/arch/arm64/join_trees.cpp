@@ -15,7 +15,8 @@ bool is_memory(const TreeNode& node) {
 }
 
 bool is_gic(const TreeNode& node) {
-    return node.find("interrupt-controller") != nullptr && node.is_compatible("arm,") && node.is_compatible("arm,gic");
+    return node.find("interrupt-controller") != nullptr &&
+           (node.is_compatible("arm,gic") || node.is_compatible("arm,cortex-a15-gic"));
 }
 
 /// The first number of a `reg` of two cells.

@@ -5,7 +5,7 @@
 //   0x1c09'0000  PL011           first UART, interrupt ID 37        kUart
 //   0x1c0f'0000  SP805           watchdog, ID 32                    kWatchdog
 //   0x1c17'0000  PL031           real-time clock, ID 36             kRtc
-//   0x1c1d'0000  PL061           the power key, ID 1019             kPowerKey
+//   0x1c1d'0000  PL061           the power key, ID 991              kPowerKey
 //   0x2c00'1000  GICv2           distributor                        kGicd2
 //   0x2c00'2000                  CPU interface                      kGicc
 //   0x2f00'0000  GICv3           distributor                        kGicd3
@@ -31,7 +31,7 @@ inline constexpr std::uint64_t kPowerKey = 0x1c1d'0000;
 inline constexpr unsigned kUartId = 37;
 inline constexpr unsigned kWatchdogId = 32;
 inline constexpr unsigned kRtcId = 36;
-inline constexpr unsigned kPowerKeyId = 1019;
+inline constexpr unsigned kPowerKeyId = 991;
 
 inline constexpr std::uint64_t kGicd2 = 0x2c00'1000;
 inline constexpr std::uint64_t kGicd2Size = 0x1000;
@@ -45,8 +45,7 @@ inline constexpr std::uint64_t kGicr = 0x2f10'0000;
 inline constexpr std::uint64_t kGicrSize = 0x2'0000;  ///< per vCPU
 
 inline constexpr unsigned kFirstSpi = 32;
-inline constexpr unsigned kInterruptIds = 1020;        ///< above are special ones (IHI 0069, 2.2)
-inline constexpr unsigned kKernelInterruptIds = 1024;  ///< what KVM is told: a multiple of 32
+inline constexpr unsigned kInterruptIds = 992;  ///< as many as KVM takes: a multiple of 32 below 1023
 
 /// Each CPU's own interrupts, as IDs (Base System Architecture, DEN0094, 3.8).
 enum class Ppi : unsigned { HypervisorTimer = 26, VirtualTimer = 27, SecureTimer = 29, Timer = 30, Pmu = 23 };

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 
+#include "config/board_vdevs.hpp"
 #include "devices/vdev.hpp"
 #include "vmm/error.hpp"
 #include "vmm/unique_fd.hpp"
@@ -336,23 +337,12 @@ private:
     Watch fired_;  // last: gone before anything that it touches
 };
 
-constexpr OptionSpec kOptions[]{
-    {.name = "loc", .type = ArgType::Location, .help = "index port; data is next to it", .fallback = "io:0x70"},
-    {.name = "intr", .type = ArgType::Intr, .help = "interrupt line", .fallback = "the board's line 8"},
-    {.name = "reg",
-     .type = ArgType::Pair,
-     .help = "sets a register before the guest starts: index,value",
-     .repeatable = true,
-     .fallback = "0x0b,0x02: 24 hours, BCD"},
-};
-
 }  // namespace
 
-constinit const VdevType kMc146818{
-    .syntax = {.type = "mc146818", .summary = "CMOS clock and memory", .options = kOptions, .boards = Boards::X86},
-    .acpi_hid = "PNP0B00",
-    .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
-        return std::make_unique<Mc146818>(spec, context);
-    }};
+constinit const VdevType kMc146818{.syntax = kMc146818Syntax,
+                                   .acpi_hid = "PNP0B00",
+                                   .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
+                                       return std::make_unique<Mc146818>(spec, context);
+                                   }};
 
 }  // namespace qvm::x86

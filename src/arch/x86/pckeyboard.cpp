@@ -8,6 +8,7 @@
 #include <array>
 #include <mutex>
 
+#include "config/board_vdevs.hpp"
 #include "devices/vdev.hpp"
 
 namespace qvm::x86 {
@@ -165,19 +166,9 @@ private:
     std::array<std::uint8_t, kRamSize> ram_{};
 };
 
-constexpr OptionSpec kOptions[]{
-    {.name = "loc",
-     .type = ArgType::Location,
-     .help = "data port; the command port is 4 above it",
-     .fallback = "the board's keyboard controller"},
-};
-
 }  // namespace
 
-constinit const VdevType kPckeyboard{.syntax = {.type = "pckeyboard",
-                                                .summary = "keyboard controller, to reset the board by",
-                                                .options = kOptions,
-                                                .boards = Boards::X86},
+constinit const VdevType kPckeyboard{.syntax = kPckeyboardSyntax,
                                      .acpi_hid = {},
                                      .make = [](const VdevSpec&, VdevContext& context) -> std::unique_ptr<Vdev> {
                                          return std::make_unique<Pckeyboard>(context);

@@ -2,6 +2,7 @@
 #include "arch/x86/vdevs.hpp"
 
 #include "arch/x86/ioapic.hpp"
+#include "config/board_vdevs.hpp"
 
 namespace qvm::x86 {
 
@@ -11,6 +12,8 @@ extern const VdevType kPckeyboard;
 extern const VdevType kWdtIb700;
 
 namespace {
+
+static_assert(kIoapicSyntax.footprint.size == Ioapic::kWindow && kIoapicSyntax.footprint.lines == Ioapic::kPins);
 
 constexpr std::string_view kDownstream = "apic";
 
@@ -34,24 +37,11 @@ private:
     Ioapic ioapic_;
 };
 
-constexpr OptionSpec kIoapicOptions[]{
-    {.name = "loc", .type = ArgType::Location, .help = "start of its 4 KiB of registers", .fallback = "0xfec00000"},
-    {.name = "intr", .type = ArgType::Intr, .help = "where its interrupts go", .fallback = "apic, the local APICs"},
-    {.name = "hostvector",
-     .type = ArgType::Number,
-     .help = "host vector of the first input line",
-     .no_effect = "not yet: host interrupts cannot be passed to the guest by their vector"},
-};
-
 constexpr const VdevType* kTypes[]{&kIoapic, &kMc146818, &kPckeyboard, &kWdtIb700};
 
 }  // namespace
 
-constinit const VdevType kIoapic{.syntax = {.type = "ioapic",
-                                            .summary = "I/O APIC with 24 input lines",
-                                            .options = kIoapicOptions,
-                                            .boards = Boards::X86,
-                                            .footprint = {.size = Ioapic::kWindow, .lines = Ioapic::kPins}},
+constinit const VdevType kIoapic{.syntax = kIoapicSyntax,
                                  .acpi_hid = {},  // the MADT has it
                                  .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
                                      return std::make_unique<IoapicVdev>(spec, context);

@@ -27,6 +27,7 @@ class Case:
     arguments: dict
     limit: float
     init: str  # of the L1: "busybox", or "systemd" as a Debian has it
+    board: str  # a machine, or an architecture: all of its machines
 
     @property
     def directory_name(self) -> str:
@@ -36,7 +37,7 @@ class Case:
 REGISTRY: list[Case] = []
 
 
-def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", **choices):
+def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", board: str = "x86", **choices):
     """Registers a function as one case for each combination of the choices."""
 
     def register(function):
@@ -44,7 +45,7 @@ def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", **choices):
         for values in itertools.product(*choices.values()):
             label = f"[{'-'.join(map(str, values))}]" if values else ""
             name = f"{module}.{function.__name__}{label}"
-            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit, init))
+            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit, init, board))
         return function
 
     return register
@@ -64,6 +65,7 @@ class Lab:
 
     def __init__(self, l1: L1, images: Images, qvm: Path, directory: Path, limit: float):
         self._l1 = l1
+        self.board = l1.board
         self.images = images
         self._qvm = qvm
         self._deadline = time.monotonic() + limit
@@ -75,21 +77,21 @@ class Lab:
         self,
         task: str,
         kernel: str = "std",
-        form: str = "vmlinux",
+        form: str | None = None,
         cpus: int = 1,
         cmdline: str = "quiet",
-        vdevs: str = "vdev ser8250\n  hostdev -",
-        ram: str = "256M",
+        vdevs: str | None = None,
+        ram: str | None = None,
         initrd: Path | None = None,
     ) -> str:
         """The smallest configuration of a Linux guest that does the task (see guest-init)."""
         return (
-            f"ram {ram}\n"
+            f"ram {ram or self.board.ram}\n"
             + "cpu\n" * cpus
-            + f"load {self.images.kernels[kernel].image(form)}\n"
+            + f"load {self.images.kernels[kernel].image(form or self.board.form)}\n"
             + f"initrd load {initrd or self.images.guest_initrd[kernel]}\n"
-            + f'cmdline "console=ttyS0 panic=-1 {cmdline} lab.do={task}"\n'
-            + vdevs
+            + f'cmdline "console={self.board.console} panic=-1 {cmdline} lab.do={task}"\n'
+            + (self.board.vdevs if vdevs is None else vdevs)
             + "\n"
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from .paths import BUILD
 
 METAPACKAGE = {"std": "linux-image-amd64", "cloud": "linux-image-cloud-amd64"}
+ARM64_METAPACKAGE = {"std": "linux-image-arm64"}
 
 
 class PackageError(Exception):
@@ -22,7 +23,7 @@ class PackageError(Exception):
 
 @dataclass(frozen=True)
 class Kernel:
-    """One unpacked kernel package, and the two forms of its kernel."""
+    """One unpacked kernel package, and the two forms of its kernel. An arm64 `Image` is both."""
 
     flavour: str
     release: str
@@ -31,7 +32,7 @@ class Kernel:
     vmlinux: Path
 
     def image(self, form: str) -> Path:
-        return {"bzImage": self.bzimage, "vmlinux": self.vmlinux}[form]
+        return {"bzImage": self.bzimage, "vmlinux": self.vmlinux, "Image": self.bzimage}[form]
 
     def module(self, name: str) -> Path | None:
         """The file of a module, or None when it is built in or absent."""
@@ -56,6 +57,15 @@ def kernel(flavour: str) -> Kernel:
         _write_whole(vmlinux, _extract_vmlinux(bzimage.read_bytes()))
     release = bzimage.name.removeprefix("vmlinuz-")
     return Kernel(flavour, release, tree, bzimage, vmlinux)
+
+
+def arm64_kernel(flavour: str) -> Kernel:
+    from . import arm64  # which needs this module
+
+    package = arm64.first_dependency(ARM64_METAPACKAGE[flavour])
+    tree = arm64.unpack(BUILD / "packages" / f"arm64-{flavour}", package)
+    image = next((tree / "boot").glob("vmlinuz-*"))
+    return Kernel(flavour, image.name.removeprefix("vmlinuz-"), tree, image, image)
 
 
 def _unpacked(metapackage: str, flavour: str) -> Path:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from . import debian
+from . import arm64, debian
+from .board import X86, Board
 from .initramfs import Archive, Initramfs, find_program, libraries, with_needs
 from .paths import BUILD, LAB
 
-L1_MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "kvm_amd"]
 ROOT_MODULES = ["virtio_blk", "crc32c_generic", "ext4"]  # what an L1 with a root file system of its own needs besides
-GUEST_MODULES = ["button", "evdev"]  # what makes a power button an input device
 
 
 @dataclass(frozen=True)
@@ -24,21 +23,26 @@ class Images:
     systemd_initramfs: Path
 
 
-def prepare(flavours=("std", "cloud")) -> Images:
+def prepare(flavours=("std", "cloud"), board: Board = X86, qvm: Path | None = None) -> Images:
     """Makes what is missing. Initramfs files are cheap and made anew each time."""
-    kernels = {flavour: debian.kernel(flavour) for flavour in flavours}
+    get = debian.kernel if board.arch == "x86" else debian.arm64_kernel
+    kernels = {flavour: get(flavour) for flavour in flavours}
     directory = BUILD / "images"
     directory.mkdir(parents=True, exist_ok=True)
-    initrds = {name: _guest_initrd(kernel, directory) for name, kernel in kernels.items()}
-    plain = _l1_initramfs(kernels["std"], directory / "l1.gz", [])
-    with_root = _l1_initramfs(kernels["std"], directory / "l1-systemd.gz", ROOT_MODULES)
-    return Images(kernels, initrds, plain, with_root)
+    initrds = {name: _guest_initrd(board, kernel, directory) for name, kernel in kernels.items()}
+    plain = _l1_initramfs(board, kernels["std"], qvm, board.l1_modules).write(directory / f"l1-{board.name}.gz")
+    with_root = _l1_initramfs(board, kernels["std"], qvm, (*board.l1_modules, *ROOT_MODULES))
+    return Images(kernels, initrds, plain, with_root.write(directory / f"l1-{board.name}-systemd.gz"))
 
 
-def _guest_initrd(kernel: debian.Kernel, directory: Path) -> Path:
-    initrd = Initramfs(LAB / "guest-init")
-    initrd.modules(kernel, GUEST_MODULES)
-    return initrd.write(directory / f"guest-{kernel.flavour}.gz")
+def _start(board: Board, init: str) -> Initramfs:
+    return Initramfs(LAB / init, None if board.arch == "x86" else arm64.busybox())
+
+
+def _guest_initrd(board: Board, kernel: debian.Kernel, directory: Path) -> Path:
+    initrd = _start(board, "guest-init")
+    initrd.modules(kernel, board.guest_modules)
+    return initrd.write(directory / f"guest-{board.name}-{kernel.flavour}.gz")
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,12 @@ def _fill_root(tree: Path) -> None:
             shutil.copy(library, to)
 
 
-def _l1_initramfs(kernel: debian.Kernel, path: Path, more: list[str]) -> Path:
-    initramfs = Initramfs(LAB / "l1-init")
-    initramfs.modules(kernel, L1_MODULES + more)
+def _l1_initramfs(board: Board, kernel: debian.Kernel, qvm: Path | None, modules: tuple[str, ...]) -> Initramfs:
+    initramfs = _start(board, "l1-init")
+    initramfs.modules(kernel, modules)
     initramfs.file("l1-agent", LAB / "l1-agent")
-    return initramfs.write(path)
+    if board.arch != "x86":  # it cannot run this machine's programs
+        arm64.add_python(initramfs)
+        if qvm is not None and qvm.exists():
+            arm64.add_libraries(initramfs, qvm)
+    return initramfs

@@ -20,11 +20,14 @@ class Archive:
         self._archive = io.BytesIO()
         self._inode = 0
         self._directories: set[Path] = set()
+        self._files: set[str] = set()
 
     def file(self, name: str, source: Path) -> None:
-        self.text(name, source.read_bytes())
+        if name not in self._files:
+            self.text(name, source.read_bytes())
 
     def text(self, name: str, content: bytes) -> None:
+        self._files.add(name)
         for parent in reversed(Path(name).parents[:-1]):
             self.directory(parent)
         self._entry(name, FILE, content)
@@ -76,11 +79,11 @@ class Archive:
 class Initramfs(Archive):
     """An archive that a machine starts from."""
 
-    def __init__(self, init: Path):
+    def __init__(self, init: Path, busybox: Path | None = None):
         super().__init__()
         for directory in ("bin", "dev", "proc", "sys", "modules"):
             self.directory(Path(directory))
-        self.file("bin/busybox", _busybox())
+        self.file("bin/busybox", busybox or _busybox())
         self.link("bin/sh", "busybox")
         self.file("init", init)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The L1: an emulated machine with AMD SVM, and the one channel to the agent in it."""
+"""The L1: an emulated machine with AMD SVM, or with the virtualization extensions of ARM, and the one channel to the agent in it."""
 import hashlib
 import json
 import os
@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from signal import SIGKILL, Signals
 
+from .board import Board
 from .images import Images
-from .paths import BUILD, LAB, LOGS
+from .paths import BUILD, LAB, LOGS, ROOT
 from .qemu import Qemu
 from .systemd_root import systemd_root
 
@@ -24,20 +25,21 @@ class L1Lost(Exception):
 
 
 class L1:
-    def __init__(self, channel: socket.socket, pid: int):
+    def __init__(self, board: Board, channel: socket.socket, pid: int):
+        self.board = board
         self._channel = channel
         self._pid = pid
         self._kept = b""
         self._next_id = 0
         self._listeners: dict[int, list] = {}
-        self.console = _directory() / "console.log"
+        self.console = _directory(board) / "console.log"
 
     # -- life ---------------------------------------------------------------------------
 
     @classmethod
-    def boot(cls, qemu: Qemu, images: Images, init: str) -> "L1":
-        command = _command(qemu, images, init)
-        directory = _directory()
+    def boot(cls, board: Board, qemu: Qemu, images: Images, init: str) -> "L1":
+        command = _command(board, qemu, images, init)
+        directory = _directory(board)
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.iterdir():
             old.unlink()
@@ -49,7 +51,7 @@ class L1:
             )  # fmt: skip
         (directory / "pid").write_text(f"{process.pid}\n")
         (directory / "made-of").write_text(_fingerprint(command, images))
-        l1 = cls(_connect(process), process.pid)
+        l1 = cls(board, _connect(board, process), process.pid)
         try:
             l1._wait_for_agent()
         except BaseException:
@@ -58,15 +60,16 @@ class L1:
         return l1
 
     @classmethod
-    def attach(cls, qemu: Qemu, images: Images, init: str) -> "L1 | None":
+    def attach(cls, board: Board, qemu: Qemu, images: Images, init: str) -> "L1 | None":
         """The L1 that an earlier run kept, if it answers and a new one would be the same."""
         try:
-            l1 = cls(_open_channel(), int((_directory() / "pid").read_text()))
+            l1 = cls(board, _open_channel(board), int((_directory(board) / "pid").read_text()))
         except (OSError, ValueError):
             return None
         try:
             l1.reset()
-            same = (_directory() / "made-of").read_text() == _fingerprint(_command(qemu, images, init), images)
+            command = _command(board, qemu, images, init)
+            same = (_directory(board) / "made-of").read_text() == _fingerprint(command, images)
         except (OSError, L1Lost):
             same = False
         if not same:
@@ -182,32 +185,30 @@ class L1:
             self._listeners.get(event.get("id"), []).append(event)
 
 
-def _directory() -> Path:
-    return BUILD / "l1"
+def _directory(board: Board) -> Path:
+    return BUILD / ("l1" if board.name == "x86" else f"l1-{board.name}")
 
 
-# The emulator does not tell the L1's KVM of a nested guest's XSETBV. Without XSAVE
-# nothing depends on it, and the guest's kernel does not warn of sizes that differ.
-CPU = "EPYC,-xsave"
-
-
-def _command(qemu: Qemu, images: Images, init: str) -> list[str]:
-    """An ordinary PC as far as its kernel can tell, given the ELF kernel, which starts fastest."""
-    arguments = f"console=ttyS0 panic=-1 quiet lab.logs={LOGS} lab.agent={LAB / 'agent.py'}"
+def _command(board: Board, qemu: Qemu, images: Images, init: str) -> list[str]:
+    """An ordinary computer as far as its kernel can tell; a PC is given the ELF kernel, which starts fastest."""
+    arguments = f"console={board.console} panic=-1 quiet lab.logs={LOGS} lab.agent={LAB / 'agent.py'}"
+    shown = Path("/")
+    if board.arch != "x86":
+        shown = ROOT
+        arguments += f" lab.tree={ROOT}"
     initramfs, disk = images.l1_initramfs, []
     if init == "systemd":
         initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
         arguments += " lab.root=/dev/vda"
     return [
-        *qemu.command(),
-        "-M", "q35,kernel-irqchip=split", "-cpu", CPU, "-m", "2G",
+        *qemu.command(), *board.machine, "-m", "2G",
         "-nodefaults", "-display", "none", "-no-reboot",
         "-kernel", str(images.kernels["std"].vmlinux), "-initrd", str(initramfs), "-append", arguments,
         "-chardev", "file,id=console,path=console.log", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",
         "-chardev", "socket,id=agent,path=agent,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=lab.0",
-        "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+        "-virtfs", f"local,path={shown},mount_tag=host,security_model=none,readonly=on,multidevs=remap",
         "-virtfs", f"local,path={LOGS},mount_tag=logs,security_model=none,multidevs=remap",
         *disk,
     ]  # fmt: skip
@@ -225,19 +226,19 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "QEMU_MODULE_DIR": "/usr/lib/x86_64-linux-gnu/qemu"}
 
 
-def _connect(process: subprocess.Popen) -> socket.socket:
+def _connect(board: Board, process: subprocess.Popen) -> socket.socket:
     while process.poll() is None:
         try:
-            return _open_channel()
+            return _open_channel(board)
         except OSError:
             time.sleep(0.02)  # the emulator has not made its socket yet
-    raise L1Lost("the emulator does not start: " + (_directory() / "qemu.log").read_text())
+    raise L1Lost("the emulator does not start: " + (_directory(board) / "qemu.log").read_text())
 
 
-def _open_channel() -> socket.socket:
+def _open_channel(board: Board) -> socket.socket:
     channel = socket.socket(socket.AF_UNIX)
     # A socket's path may have 107 characters at most, a checkout's path more.
-    directory = os.open(_directory(), os.O_PATH)
+    directory = os.open(_directory(board), os.O_PATH)
     try:
         channel.connect(f"/proc/self/fd/{directory}/agent")
     finally:

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from .board import Board
 from .debian import PackageError
 from .paths import BUILD
 
@@ -30,14 +31,20 @@ class Qemu:
     binary: Path
     cpus: int
     why: str
+    accelerator: str = "tcg,thread=single"
 
     def command(self) -> list[str]:
         """A copy outside /usr/bin does not find its firmware by itself."""
         firmware = [word for directory in FIRMWARE for word in ("-L", directory)]
-        return [str(self.binary), *firmware, "-accel", "tcg,thread=single", "-smp", str(self.cpus)]
+        return [str(self.binary), *firmware, "-accel", self.accelerator, "-smp", str(self.cpus)]
 
 
-def choose() -> Qemu:
+def choose(board: Board) -> Qemu:
+    if board.arch == "arm64":
+        found = shutil.which("qemu-system-aarch64")
+        if found is None:
+            raise PackageError("no qemu-system-aarch64: run 'tools/install-deps arm64'")
+        return Qemu(Path(found), 2, f"{board.name}, emulated by {found}", "tcg,thread=multi")
     stock = shutil.which("qemu-system-x86_64")
     if stock is None:
         raise PackageError("no qemu-system-x86_64: run 'tools/install-deps lab'")

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import images, qemu
+from .board import X86, Board
 from .case import REGISTRY, Case, Lab, Skipped
 from .l1 import L1, L1Lost
 from .paths import BUILD, LAB, LOGS
@@ -19,10 +20,10 @@ L1_BROKEN = re.compile(r"soft lockup|Kernel panic|Oops|BUG:|L1-NO-AGENT")
 TAIL = 40
 
 
-def load_cases(pattern: str) -> list[Case]:
+def load_cases(pattern: str, board: Board = X86) -> list[Case]:
     for path in sorted((LAB / "cases").glob("*.py")):
         importlib.import_module(f"cases.{path.stem}")
-    return [case for case in REGISTRY if pattern in case.name]
+    return [case for case in REGISTRY if pattern in case.name and case.board in (board.name, board.arch)]
 
 
 def say(text: str) -> None:
@@ -30,16 +31,17 @@ def say(text: str) -> None:
 
 
 class Runner:
-    def __init__(self, qvm: Path, flavours=("std", "cloud"), say=say):
+    def __init__(self, qvm: Path, flavours=None, say=say, board: Board = X86):
         LOGS.mkdir(parents=True, exist_ok=True)
         self._say = say
         self._lock = only_one()
         self._qvm = qvm
         self._l1: L1 | None = None
         self._init = "busybox"
-        self._qemu = qemu.choose()
+        self._board = board
+        self._qemu = qemu.choose(board)
         self._say(f"L1: {self._qemu.why}; {self._qemu.cpus} CPU(s)")
-        self.images = images.prepare(flavours)
+        self.images = images.prepare(flavours or board.flavours, board, qvm)
 
     def run(self, cases: list[Case]) -> Counter:
         """Those that share an L1 one after another: a change of it costs its start."""
@@ -50,12 +52,12 @@ class Runner:
             self.stop()
         self._init = init
         if self._l1 is None:
-            self._l1 = L1.attach(self._qemu, self.images, init)
+            self._l1 = L1.attach(self._board, self._qemu, self.images, init)
             if self._l1:
                 self._say("L1: the one that an earlier run kept")
         if self._l1 is None:
             began = time.monotonic()
-            self._l1 = L1.boot(self._qemu, self.images, init)
+            self._l1 = L1.boot(self._board, self._qemu, self.images, init)
             self._say(f"L1 with {init}: up after {time.monotonic() - began:.1f} s")
         return self._l1
 
