@@ -128,7 +128,8 @@ private:
     }
 
     [[nodiscard]] bool has_clock() const {
-        return board_.power_key || std::ranges::any_of(board_.vdevs, [](const TreeVdev& v) { return !v.clocks.empty(); });
+        return board_.power_key ||
+               std::ranges::any_of(board_.vdevs, [](const TreeVdev& v) { return !v.clocks.empty(); });
     }
 
     void clock() {

@@ -30,6 +30,7 @@ public:
 
     std::optional<BootPlan> plan() {
         if (plan_.ram.empty()) no_ram();
+        check_windows();
         BootFiles files = open_boot_files(config_, errors_);
         if (files.fdt) take_tree(*files.fdt);
         if (errors_.has_errors() || !files.kernel) return {};
@@ -38,6 +39,7 @@ public:
         keep_reserved();
         std::visit([&](const auto& image) { place_kernel(*files.kernel->load, image); }, files.kernel->image);
         place_tree_room(files);
+        place_stolen_time();
         if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd);
         for (const PlainFile& data : files.data)
             if (!data.load->address) place_data(data);
@@ -48,9 +50,22 @@ public:
     }
 
 private:
+    /// The kernel would let RAM hide its own registers.
+    void check_windows() {
+        for (const MemorySpec& line : config_.memory)
+            for (const GicWindow& window : windows_of(plan_.gic))
+                if (line.range.overlaps(window.at))
+                    errors_.error(line.where,
+                                  fmt::format("memory at {:#x} to {:#x} covers the {} at {:#x}", line.range.start(),
+                                              line.range.last(), window.what, window.at.start()),
+                                  "begin it at 0x80000000, as is usual, or move the gic");
+    }
+
     void no_ram() {
-        const Location where = config_.loads.empty() ? Place{Location{kNoSource, 0, 0, 0}} : config_.loads.front().where;
-        errors_.error(where, "the VM has no RAM", "give it some above the first `load`, for example `ram 0x80000000,256M`");
+        const Location where =
+            config_.loads.empty() ? Place{Location{kNoSource, 0, 0, 0}} : config_.loads.front().where;
+        errors_.error(where, "the VM has no RAM",
+                      "give it some above the first `load`, for example `ram 0x80000000,256M`");
     }
 
     void take_tree(const PlainFile& file) {
@@ -79,9 +94,9 @@ private:
             return false;
         }
         if (const auto* tenant = placement_.tenant_of(at)) {
-            errors_.error(load.where, fmt::format("{} goes to {:#x} to {:#x} and meets {} at {:#x} to {:#x}", what,
-                                                  at.start(), at.last(), tenant->what, tenant->at.start(),
-                                                  tenant->at.last()),
+            errors_.error(load.where,
+                          fmt::format("{} goes to {:#x} to {:#x} and meets {} at {:#x} to {:#x}", what, at.start(),
+                                      at.last(), tenant->what, tenant->at.start(), tenant->at.last()),
                           "nothing may be loaded over another");
             return false;
         }
@@ -133,7 +148,8 @@ private:
             place_fixed(load, segment.at, segment.bytes, "a segment of the kernel");
         const auto entry = physical_entry(file);
         if (!entry)
-            return errors_.error(load.where, fmt::format("the entry point {:#x} of '{}' is in no segment", file.entry, load.path),
+            return errors_.error(load.where,
+                                 fmt::format("the entry point {:#x} of '{}' is in no segment", file.entry, load.path),
                                  "link it for the physical addresses that it is to run at");
         plan_.entry = *entry;
         kernel_ = *entry;
@@ -193,8 +209,17 @@ private:
         size = align_up(size, kPage);
         plan_.tree = size <= kFdtLimit ? placement_.highest(size, kPage, near_kernel()) : std::nullopt;
         if (plan_.tree) return placement_.take(*plan_.tree, "the device tree");
-        errors_.error(files.kernel->load->where, fmt::format("there is no room for a device tree of {} KiB", size / kKiB),
+        errors_.error(files.kernel->load->where,
+                      fmt::format("there is no room for a device tree of {} KiB", size / kKiB),
                       size <= kFdtLimit ? "give the VM more RAM" : "it may have 2 MiB: give the VM fewer vdevs");
+    }
+
+    void place_stolen_time() {
+        const std::uint64_t size = align_up(kStolenRecord * config_.cpus.size(), kPage);
+        plan_.stolen = placement_.highest(size, kPage, near_kernel());
+        if (!plan_.stolen) return;  // a guest can do without
+        placement_.take(*plan_.stolen, "the record of stolen time");
+        plan_.reserved.push_back(*plan_.stolen);
     }
 
     /// 32 GiB from a multiple of 1 GiB on, with the kernel in it.

@@ -38,6 +38,8 @@ struct BootPlan {
     std::optional<Range> initrd{};
     std::optional<std::string> cmdline{};
     std::optional<DeviceTree> user_tree{};
+    std::optional<Range>
+        stolen{};                 ///< a record of kStolenRecord bytes for each vCPU: the time it was kept from running
     std::optional<Range> tree{};  ///< room for the device tree; always there in a finished plan
     GicPlan gic{};
 };

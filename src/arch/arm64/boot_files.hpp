@@ -32,7 +32,7 @@ struct KernelFile {
 };
 
 struct BootFiles {
-    std::vector<ImageFile> files{};               ///< own what the rest looks into,
+    std::vector<ImageFile> files{};                 ///< own what the rest looks into,
     std::deque<std::vector<std::byte>> unpacked{};  ///< together with these
     std::optional<KernelFile> kernel{};
     std::optional<PlainFile> initrd{};

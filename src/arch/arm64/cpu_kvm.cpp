@@ -84,6 +84,10 @@ void Arm64Vcpu::start_pmu() {
     set_vcpu_attribute(fd(), KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT, nullptr, "the start of the PMU");
 }
 
+void Arm64Vcpu::keep_stolen_time(std::uint64_t record) {
+    set_vcpu_attribute(fd(), KVM_ARM_VCPU_PVTIME_CTRL, KVM_ARM_VCPU_PVTIME_IPA, &record, "the record of stolen time");
+}
+
 /// Both kinds become an external abort, the exception of a bus that does not answer: the kernel drops the access that
 /// it waits for, and the guest's handler finds the instruction that made it.
 bool Arm64Vcpu::raise(Fault /*fault*/) noexcept {

@@ -28,6 +28,8 @@ public:
     void enter_at(const BootEntry& entry);
     /// Once the interrupt controller is there.
     void start_pmu();
+    /// Once there is memory at `record`.
+    void keep_stolen_time(std::uint64_t record);
 
     [[nodiscard]] bool raise(Fault fault) noexcept override;
     [[nodiscard]] std::vector<CoreNote> core_notes() override;

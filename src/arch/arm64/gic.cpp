@@ -72,7 +72,8 @@ private:
         if (spec_ == nullptr) return;
         const OptionValue* wrong = spec_->find(two ? "gicr" : "gicc");
         if (wrong != nullptr)
-            diagnostics_.error(wrong->where, fmt::format("a GIC of version {} has no {}", two ? 2 : 3, wrong->spec->name));
+            diagnostics_.error(wrong->where,
+                               fmt::format("a GIC of version {} has no {}", two ? 2 : 3, wrong->spec->name));
         if (const OptionValue* msi = spec_->find("msi"); msi != nullptr)
             diagnostics_.warning(msi->where, "the MSI frame is not in this version",
                                  "with version 3 messages go to the interrupt translation service");

@@ -14,7 +14,7 @@ namespace {
 
 // Offsets in the header.
 constexpr std::uint64_t kTextOffset = 8, kImageSize = 16, kFlags = 24, kHeader = 64;
-constexpr std::uint64_t kBigEndian = 1;            // of the flags
+constexpr std::uint64_t kBigEndian = 1;             // of the flags
 constexpr std::uint64_t kOldTextOffset = 0x8'0000;  // of kernels whose image_size is 0 (before 3.17)
 constexpr std::uint64_t kOldMemory = 32 * kMiB;     // what those may use behind their image, generously
 
@@ -60,11 +60,9 @@ ImageFault bad_gzip(const std::string& what) { return {"is a damaged gzip file: 
 bool is_gzip(ByteView file) noexcept { return get<std::uint16_t>(file, 0) == std::uint16_t{0x8b1f}; }
 
 LinuxImageResult parse_linux_image(ByteView file) {
-    if (file.size() < kHeader)
-        return {{}, {"is truncated: it ends within its header", "copy or build it again"}};
+    if (file.size() < kHeader) return {{}, {"is truncated: it ends within its header", "copy or build it again"}};
     const auto flags = get<std::uint64_t>(file, kFlags).value();
-    if ((flags & kBigEndian) != 0)
-        return {{}, {"is a big-endian kernel", "build it with CONFIG_CPU_LITTLE_ENDIAN=y"}};
+    if ((flags & kBigEndian) != 0) return {{}, {"is a big-endian kernel", "build it with CONFIG_CPU_LITTLE_ENDIAN=y"}};
     LinuxImage image{.bytes = file,
                      .text_offset = get<std::uint64_t>(file, kTextOffset).value(),
                      .memory_size = get<std::uint64_t>(file, kImageSize).value()};
@@ -74,7 +72,8 @@ LinuxImageResult parse_linux_image(ByteView file) {
     }
     if (image.text_offset >= kKernelStep || image.text_offset % kPage != 0)
         return {{}, damaged_header(fmt::format("its text_offset is {:#x}", image.text_offset))};
-    if (image.memory_size > kGiB) return {{}, damaged_header(fmt::format("its image_size is {:#x}", image.memory_size))};
+    if (image.memory_size > kGiB)
+        return {{}, damaged_header(fmt::format("its image_size is {:#x}", image.memory_size))};
     image.memory_size = std::max<std::uint64_t>(image.memory_size, file.size());
     return {image, {}};
 }
@@ -84,7 +83,8 @@ Unpacked unpack_gzip(ByteView file) {
     std::vector<std::byte> bytes;
     for (;;) {
         const std::size_t filled = bytes.size();
-        if (filled >= kUnpackLimit) return {{}, bad_gzip(fmt::format("it unpacks to more than {} MiB", kUnpackLimit >> 20))};
+        if (filled >= kUnpackLimit)
+            return {{}, bad_gzip(fmt::format("it unpacks to more than {} MiB", kUnpackLimit >> 20))};
         bytes.resize(filled + kChunk);
         std::span<std::byte> room{bytes.data() + filled, kChunk};
         const int result = inflater.step(file, room);

@@ -55,6 +55,9 @@ inline constexpr std::uint64_t kKernelStep = 2 * kMiB;
 /// Most that a device tree may have (the same).
 inline constexpr std::uint64_t kFdtLimit = 2 * kMiB;
 
+/// One vCPU's record of stolen time (Arm DEN0057, 3.2.2).
+inline constexpr std::uint64_t kStolenRecord = 64;
+
 /// Affinity of vCPU `number` as KVM gives it: 16 CPUs in each first level (Linux 6.1, arch/arm64/kvm/sys_regs.c).
 [[nodiscard]] constexpr std::uint32_t mpidr_of(unsigned number) noexcept {
     return (number & 0xf) | (number >> 4 & 0xff) << 8 | (number >> 12 & 0xff) << 16;

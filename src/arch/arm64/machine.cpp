@@ -121,6 +121,7 @@ public:
         gic_.make(vm, plan_->gic);
         if (features.pmu)
             for (const auto& vcpu : vcpus) vcpu->start_pmu();
+        if (vm.extension(KVM_CAP_STEAL_TIME) != 0 && plan_->stolen) keep_stolen_time(vcpus);
         router_.bind(vm);
         doorbells_.bind(vm);
         const std::vector<std::byte> tree = make_tree(*plan_, describe(vdevs, features));
@@ -168,6 +169,14 @@ private:
                               "write `auto`, or leave it out"};
         if (settings_.pointer_authentication == Tristate::Off) features.pointer_authentication = false;
         return features;
+    }
+
+    void keep_stolen_time(const std::vector<std::unique_ptr<Arm64Vcpu>>& vcpus) const {
+        std::uint64_t record = plan_->stolen->start();
+        for (const auto& vcpu : vcpus) {
+            vcpu->keep_stolen_time(record);
+            record += kStolenRecord;
+        }
     }
 
     [[nodiscard]] BoardTree describe(std::span<const PlacedVdev> vdevs, const CpuFeatures& features) const {

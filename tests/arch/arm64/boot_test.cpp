@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -113,7 +114,7 @@ TEST_CASE("a later file of no known format is data in the first free place") {
     REQUIRE(plan);
     CHECK(plan->entry == kRam);
     CHECK(plan->blobs.back().at == Range::make(kRam + kPage, 64));
-    CHECK(plan->reserved == std::vector{Range::make(kRam + kPage, 64).value()});
+    CHECK(std::ranges::count(plan->reserved, Range::make(kRam + kPage, 64).value()) == 1);
 }
 
 TEST_CASE("an ELF goes where its program headers say and is entered at the physical address of its entry point") {
@@ -137,18 +138,37 @@ TEST_CASE("what is loaded as data is where it was told, and is kept from the gue
     boot.file(Blob::Data, "handover", raw(100), 0x7000'0000);
     const auto plan = boot.plan();
     REQUIRE(plan);
-    CHECK(plan->reserved == std::vector{Range::make(0x7000'0000, 100).value()});
+    CHECK(std::ranges::count(plan->reserved, Range::make(0x7000'0000, 100).value()) == 1);
 }
 
 TEST_CASE("nothing is put where a `reserve` is, unless the file says so") {
     Boot boot;
-    boot.config.reserved.push_back({GuestLocation{GuestLocation::Space::Memory, kRam, 4 * kMiB}, {}, 0});
+    boot.config.reserved.resize(1);
+    boot.config.reserved[0].what = GuestLocation{GuestLocation::Space::Memory, kRam, 4 * kMiB};
     boot.file(Blob::Sniff, "Image", make_image());
     CHECK(boot.plan().value().entry == kRam + 4 * kMiB);
     Boot told;
     told.config.reserved = boot.config.reserved;
     told.file(Blob::Sniff, "rtos.bin", raw(100), kRam);
     CHECK(told.plan().value().entry == kRam);
+}
+
+TEST_CASE("RAM that covers the interrupt controller is told") {
+    Boot boot;
+    boot.config.memory = {{false, Range::make(0, kGiB).value(), {}}};
+    boot.file(Blob::Sniff, "Image", make_image());
+    CHECK_FALSE(boot.plan());
+    CHECK_THAT(boot.first_error(), Contains("covers the gic distributor at 0x2f000000"));
+}
+
+TEST_CASE("each vCPU has a record of stolen time in memory that the guest's kernel leaves alone") {
+    Boot boot;
+    boot.config.cpus.resize(65);
+    boot.file(Blob::Sniff, "Image", make_image());
+    const auto plan = boot.plan();
+    REQUIRE(plan);
+    CHECK(plan->stolen.value().size() == 2 * kPage);
+    CHECK(std::ranges::count(plan->reserved, *plan->stolen) == 1);
 }
 
 TEST_CASE("two things in one place, or something outside memory, are told") {

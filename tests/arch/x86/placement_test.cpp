@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/placement.hpp"
+#include "arch/x86/memory_map.hpp"
 
 #include <catch2/catch.hpp>
 

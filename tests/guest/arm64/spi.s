@@ -7,6 +7,8 @@
 main:
     stp x29, x30, [sp, #-16]!
     bl gic_enable
+    ldr x1, =GICD + GICD_ICFGR + 4 * (UART_ID / 16)
+    str wzr, [x1]                       // KVM's GIC begins with edges
     ldr x1, =GICD
     mov w2, #1 << (UART_ID % 32)
     str w2, [x1, #GICD_ISENABLER + 4]
