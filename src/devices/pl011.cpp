@@ -97,6 +97,7 @@ public:
     }
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override {
+        port_->use();
         const std::lock_guard lock{mutex_};
         std::ranges::fill(data, std::byte{0});
         if (offset % 4 != 0) return;  // inside a register
@@ -107,6 +108,7 @@ public:
     }
 
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override {
+        port_->use();
         const std::lock_guard lock{mutex_};
         if (offset % 4 != 0) return;
         std::uint32_t value = 0;
@@ -351,13 +353,14 @@ constexpr OptionSpec kOptions[]{
     {.name = "intr", .type = ArgType::Intr, .help = "interrupt line", .fallback = "the first one's is gic:37"},
     {.name = "hostdev",
      .type = ArgType::HostDev,
-     .help = "the host's end: -, a path, /dev/ptmx or |command, after < for input only or > for output only",
+     .help = "the host's end: -, a path, /dev/ptmx, unix-listen:path or |command, after < for input only or > for "
+             "output only",
      .repeatable = true,
      .fallback = "none: output vanishes"},
     {.name = "delayed",
      .type = ArgType::Delay,
-     .help = "open the host's end on first use, then retry for so many seconds",
-     .no_effect = "not yet: the host's end is opened at the start, and it is an error if that fails"},
+     .help = "open a path or start a command on first use, then retry for so many seconds",
+     .fallback = "at the start"},
     {.name = "batch",
      .type = ArgType::Number,
      .help = "gather output until so many microseconds pass without a character",
@@ -383,6 +386,7 @@ extern constinit const VdevType kPl011{.syntax = {.type = "pl011",
                                        .make = [](const VdevSpec&, VdevContext& context) -> std::unique_ptr<Vdev> {
                                            return std::make_unique<Pl011>(context);
                                        },
+                                       .level = true,
                                        .tree = {"uart", kCompatible, kClocks}};
 
 }  // namespace qvm

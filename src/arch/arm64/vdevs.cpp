@@ -67,6 +67,7 @@ std::optional<TreeVdev> tree_vdev(const PlacedVdev& vdev) {
     TreeVdev node{.kind = std::string{virtio ? virtio_kind(vdev.type->syntax.type) : row.kind},
                   .compatible = {compatible.begin(), compatible.end()},
                   .window = vdev.windows.front().range,
+                  .edge = !vdev.type->level,
                   .clocks = {row.clocks.begin(), row.clocks.end()}};
     for (const IrqTable::Claim& claim : vdev.interrupts) node.interrupts.push_back(claim.line);
     return node;

@@ -190,7 +190,7 @@ TEST_CASE("a tree too deep to be read is refused") {
 
 TEST_CASE("virtio by registers is one compatible under a name of its own kind") {
     static constexpr VdevType kDisk{
-        .syntax = {.type = "virtio-blk", .summary = "disk"}, .acpi_hid = "LNRO0005", .make = nullptr};
+        .syntax = {.type = "virtio-blk", .summary = "disk"}, .acpi_hid = "LNRO0005", .make = nullptr, .level = true};
     PlacedVdev placed{.type = &kDisk};
     placed.windows.push_back({false, Range::make(0x1c0d'0000, 0x200).value()});
     placed.interrupts.push_back({nullptr, 41});
@@ -199,6 +199,7 @@ TEST_CASE("virtio by registers is one compatible under a name of its own kind") 
     CHECK(node->kind == "disk");
     CHECK(node->compatible == std::vector<std::string_view>{"virtio,mmio"});
     CHECK(node->interrupts == std::vector{41U});
+    CHECK_FALSE(node->edge);
     const PlacedVdev nowhere{.type = &kDisk};
     CHECK_FALSE(tree_vdev(nowhere));
 }

@@ -65,8 +65,11 @@ void print(const TreeNode& node, const std::string& indent, std::string& out) {
 std::optional<TreeVdev> node_of(const VdevSpec& spec, const Catalog& catalog) {
     const VdevType* row = catalog.find(spec.syntax);
     const bool virtio = spec.syntax->type.starts_with("virtio-");
-    VdevType type{.syntax = *spec.syntax, .acpi_hid = virtio ? "LNRO0005" : "", .make = nullptr};
-    if (row != nullptr) type.tree = row->tree;
+    VdevType type{.syntax = *spec.syntax, .acpi_hid = virtio ? "LNRO0005" : "", .make = nullptr, .level = virtio};
+    if (row != nullptr) {
+        type.tree = row->tree;
+        type.level = row->level || virtio;
+    }
     PlacedVdev placed{.type = &type};
     const auto* loc = spec.get<GuestLocation>("loc");
     if (loc != nullptr)
