@@ -46,9 +46,11 @@ ElfFileResult read_headers(ByteView file) {
 std::optional<ImageFault> add_segment(ByteView file, const ElfProgram& program, ElfFile& image) {
     if (program.type != PT_LOAD || program.memsz == 0) return {};
     if (program.filesz > program.memsz)
-        return damaged_image(fmt::format("the segment at {:#x} has more bytes in the file than in memory", program.paddr));
+        return damaged_image(
+            fmt::format("the segment at {:#x} has more bytes in the file than in memory", program.paddr));
     const auto at = Range::make(program.paddr, program.memsz);
-    if (!at) return damaged_image(fmt::format("the segment at {:#x} passes the end of the address space", program.paddr));
+    if (!at)
+        return damaged_image(fmt::format("the segment at {:#x} passes the end of the address space", program.paddr));
     const auto bytes = slice(file, program.offset, program.filesz);
     if (!bytes) return truncated(fmt::format("the segment for {:#x}", program.paddr));
     image.segments.push_back({*at, *bytes});

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "config/option_spec.hpp"
+#include "config/language.hpp"
 
 namespace qvm {
 
@@ -51,6 +51,20 @@ inline constexpr VdevSyntax kPckeyboardSyntax{.type = "pckeyboard",
                                               .options = kPckeyboardOptions,
                                               .boards = Boards::X86,
                                               .footprint = {.size = 5, .io = true}};
+
+inline constexpr std::array kIb700Options{
+    OptionSpec{.name = "loc",
+               .type = ArgType::Location,
+               .help = "port that disables; two above it enables",
+               .fallback = "io:0x441"},
+    OptionSpec{.name = "intr", .type = ArgType::Intr, .help = "line that `fiq` raises, once"},
+    kWatchdogAction,
+};
+inline constexpr VdevSyntax kIb700Syntax{.type = "wdt-ib700",
+                                         .summary = "IB700 watchdog",
+                                         .options = kIb700Options,
+                                         .boards = Boards::X86,
+                                         .footprint = {.size = 3, .io = true}};
 
 inline constexpr std::array<std::string_view, 2> kGicVersions{"2", "3"};
 inline constexpr std::array kGicOptions{

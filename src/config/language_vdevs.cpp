@@ -15,13 +15,7 @@ constexpr OptionSpec kLoc{.name = "loc", .type = ArgType::Location, .help = "whe
 constexpr OptionSpec kIntr{.name = "intr", .type = ArgType::Intr, .help = "its interrupt line"};
 constexpr OptionSpec kLegacy{
     .name = "legacy", .type = ArgType::Flag, .help = "the interface of virtio 0.9.5 in place of 1.x"};
-constexpr OptionSpec kDelayed{
-    .name = "delayed", .type = ArgType::Delay, .help = "open the host's end on first use, and try for that long"};
 constexpr OptionSpec kSched{.name = "sched", .type = ArgType::Sched, .help = "priority and policy of its threads"};
-constexpr OptionSpec kHostdev{.name = "hostdev",
-                              .type = ArgType::HostDev,
-                              .help = "the host's end; two give input and output",
-                              .repeatable = true};
 
 constexpr std::array kLocOnly{kLoc};
 constexpr std::array kLocIntr{kLoc, kIntr};
@@ -35,12 +29,6 @@ constexpr std::array kHpet{
         .name = "intrmap", .type = ArgType::Intrs, .help = "the same, as older guides spell it", .repeatable = true},
     OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "14318180"},
     OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
-};
-constexpr std::array kSp805{
-    kLoc,
-    kIntr,
-    kWatchdogAction,
-    OptionSpec{.name = "frequency", .type = ArgType::Number, .help = "in Hz", .fallback = "25000000"},
 };
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
 constexpr std::array kNet{
@@ -110,11 +98,11 @@ constexpr std::array kTypes{
     kIoapicSyntax,
     kMc146818Syntax,
     kPckeyboardSyntax,
+    kIb700Syntax,
     kGicSyntax,
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
     VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
     VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
-    VdevSyntax{"wdt-sp805", "PrimeCell watchdog", kSp805, Boards::Arm64, kMmioPage},
     VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},

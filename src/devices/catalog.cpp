@@ -9,15 +9,17 @@ namespace qvm {
 
 extern const VdevType kPciDummy;
 extern const VdevType kPl011;
+extern const VdevType kRtcPl031;
 extern const VdevType kSer8250;
 extern const VdevType kVirtioBlk;
 extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
+extern const VdevType kWdtSp805;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy,  &kPl011,         &kSer8250,
-                                    &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy};
+constexpr const VdevType* kCommon[]{&kPciDummy,  &kPl011,         &kRtcPl031,      &kSer8250,
+                                    &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy, &kWdtSp805};
 
 }  // namespace
 

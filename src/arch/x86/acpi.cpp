@@ -9,11 +9,11 @@
 #include <set>
 #include <stdexcept>
 
+#include "arch/little_endian.hpp"
 #include "arch/x86/acpi_pm.hpp"
 #include "arch/x86/acpi_structs.hpp"
 #include "arch/x86/aml.hpp"
 #include "arch/x86/layout.hpp"
-#include "arch/little_endian.hpp"
 
 namespace qvm::x86 {
 namespace {

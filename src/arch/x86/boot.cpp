@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "arch/placement.hpp"
 #include "arch/x86/boot_files.hpp"
 #include "arch/x86/layout.hpp"
-#include "arch/placement.hpp"
 
 namespace qvm::x86 {
 namespace {

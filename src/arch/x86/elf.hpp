@@ -17,7 +17,7 @@ namespace qvm::x86 {
 
 struct ElfImage {
     std::vector<ElfSegment> segments{};  ///< in order of address; none overlaps another
-    std::uint32_t entry = 0;           ///< inside one of them
+    std::uint32_t entry = 0;             ///< inside one of them
 };
 
 /// Either an image or the fault.

@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
-#include "arch/x86/layout.hpp"
 #include "arch/little_endian.hpp"
+#include "arch/x86/layout.hpp"
 
 namespace qvm::x86 {
 namespace {

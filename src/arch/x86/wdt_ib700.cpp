@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "config/language.hpp"
+#include "config/board_vdevs.hpp"
 #include "devices/countdown.hpp"
 #include "devices/watchdog_bite.hpp"
 
@@ -67,22 +67,12 @@ private:
     Countdown countdown_;  // last: gone before anything that it touches
 };
 
-constexpr OptionSpec kOptions[]{
-    {.name = "loc",
-     .type = ArgType::Location,
-     .help = "port that disables; two above it enables",
-     .fallback = "io:0x441"},
-    {.name = "intr", .type = ArgType::Intr, .help = "line that `fiq` raises, once"},
-    kWatchdogAction,
-};
-
 }  // namespace
 
-constinit const VdevType kWdtIb700{
-    .syntax = {.type = "wdt-ib700", .summary = "IB700 watchdog", .options = kOptions, .boards = Boards::X86},
-    .acpi_hid = {},  // its driver knows where it is
-    .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
-        return std::make_unique<WdtIb700>(spec, context);
-    }};
+constinit const VdevType kWdtIb700{.syntax = kIb700Syntax,
+                                   .acpi_hid = {},  // its driver knows where it is
+                                   .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
+                                       return std::make_unique<WdtIb700>(spec, context);
+                                   }};
 
 }  // namespace qvm::x86

@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "arch/x86/layout.hpp"
 #include "arch/little_endian.hpp"
+#include "arch/x86/layout.hpp"
 
 using namespace qvm;
 using namespace qvm::x86;

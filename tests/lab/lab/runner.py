@@ -34,7 +34,7 @@ class Runner:
     def __init__(self, qvm: Path, flavours=None, say=say, board: Board = X86):
         LOGS.mkdir(parents=True, exist_ok=True)
         self._say = say
-        self._lock = only_one()
+        self._lock = only_one(board)
         self._qvm = qvm
         self._l1: L1 | None = None
         self._init = "busybox"
@@ -126,9 +126,9 @@ class Runner:
             raise L1Lost("it does not answer")
 
 
-def only_one():
-    """Two runs would use the same files; the second waits. Held until the process ends."""
-    lock = open(BUILD / "lock", "w")
+def only_one(board: Board):
+    """Two runs for one board would use the same files; the second waits. Held until the process ends."""
+    lock = open(BUILD / f"lock-{board.name}", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
