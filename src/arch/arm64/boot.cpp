@@ -36,8 +36,9 @@ public:
         if (errors_.has_errors() || !files.kernel) return {};
         if (config_.cmdline) plan_.cmdline = config_.cmdline->text;
         place_where_told(files);
-        keep_reserved();
+        if (!is_told(*files.kernel)) keep_reserved();
         std::visit([&](const auto& image) { place_kernel(*files.kernel->load, image); }, files.kernel->image);
+        if (is_told(*files.kernel)) keep_reserved();
         place_tree_room(files);
         place_stolen_time();
         if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd);
@@ -79,10 +80,14 @@ private:
         for (const ReserveSpec& each : config_.reserved) {
             const auto* at = std::get_if<GuestLocation>(&each.what);
             if (at == nullptr || at->space == Space::Pci || at->space == Space::Io) continue;
-            const auto range = Range::make(at->address, at->length.value_or(1));
-            if (range && placement_.usable(*range) && placement_.tenant_of(*range) == nullptr)
+            if (const auto range = Range::make(at->address, at->length.value_or(1)))
                 placement_.take(*range, "what is reserved");
         }
+    }
+
+    /// Whether the file says where the kernel goes, so that it may go into what is reserved.
+    static bool is_told(const KernelFile& kernel) {
+        return kernel.load->address || std::holds_alternative<ElfFile>(kernel.image);
     }
 
     bool place_fixed(const LoadSpec& load, const Range& at, ByteView bytes, const std::string& what) {

@@ -25,10 +25,10 @@ public:
         if (load.blob == Blob::Acpi)
             return errors_.error(load.where, "arm64 guests take no ACPI tables",
                                  "they are described by a device tree, which qvm makes by itself; leave this line out");
-        if (load.blob == Blob::Guest || load.blob == Blob::Sniff) kernel_named_ = true;
         try {
             result_.files.emplace_back(load.path, load.where);
         } catch (const ConfigError& error) {
+            if (load.blob == Blob::Guest || load.blob == Blob::Sniff) kernel_named_ = true;
             return errors_.error(error);
         }
         const ByteView bytes = result_.files.back().bytes();
@@ -70,9 +70,10 @@ private:
 
     /// Without a blob word: by its contents.
     void take_unnamed(const LoadSpec& load, ByteView bytes) {
-        if (is_gzip(bytes)) return take_packed(load, bytes);
         const ImageKind kind = identify(bytes, kMachines);
         if (kind.format == Format::Fdt) return take_tree(load, bytes);
+        kernel_named_ = true;
+        if (is_gzip(bytes)) return take_packed(load, bytes);
         if (kind.format == Format::Unknown && result_.kernel && load.blob == Blob::Sniff)
             return result_.data.push_back({&load, bytes});
         if (result_.kernel) return second_kernel(load);

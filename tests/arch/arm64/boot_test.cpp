@@ -150,7 +150,16 @@ TEST_CASE("nothing is put where a `reserve` is, unless the file says so") {
     Boot told;
     told.config.reserved = boot.config.reserved;
     told.file(Blob::Sniff, "rtos.bin", raw(100), kRam);
-    CHECK(told.plan().value().entry == kRam);
+    told.file(Blob::Data, "more.bin", raw(100));
+    const auto plan = told.plan();
+    REQUIRE(plan);
+    CHECK(plan->entry == kRam);
+    CHECK(plan->blobs.back().at == Range::make(kRam + 4 * kMiB, 100));
+    Boot untold;
+    untold.config.reserved = boot.config.reserved;
+    untold.file(Blob::Sniff, "rtos.bin", raw(100));
+    CHECK_FALSE(untold.plan());
+    CHECK_THAT(untold.first_error(), Contains("meets what is reserved"));
 }
 
 TEST_CASE("RAM that covers the interrupt controller is told") {
@@ -193,6 +202,10 @@ TEST_CASE("a device tree is recognised without its blob word, and there can be o
     boot.file(Blob::Fdt, "more.dtb", flat(root()));
     CHECK_FALSE(boot.plan());
     CHECK_THAT(boot.first_error(), Contains("second device tree"));
+    Boot alone;
+    alone.file(Blob::Sniff, "devices.dtb", flat(root()));
+    CHECK_FALSE(alone.plan());
+    CHECK_THAT(alone.first_error(), Contains("nothing to start"));
 }
 
 TEST_CASE("what is no tree, no kernel, or not there is told at its line") {
