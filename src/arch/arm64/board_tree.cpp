@@ -162,6 +162,7 @@ private:
         gpio.cells("#gpio-cells", {2});
         gpio.flag("interrupt-controller");
         gpio.cells("#interrupt-cells", {2});
+        gpio.cells("#address-cells", {0});
         gpio.cells("phandle", {phandles_.power_key});
     }
 
