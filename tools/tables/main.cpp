@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "launcher/launcher.hpp"
+#include "arch/arm64/vdevs.hpp"
+#include "arch/x86/vdevs.hpp"
+#include "devices/catalog.hpp"
 #include "tables.hpp"
 
 namespace {
@@ -36,7 +38,8 @@ std::vector<const VdevSyntax*> sorted_types(const Catalog& catalog) {
 }
 
 int print(std::span<const char* const> arguments) {
-    const Catalog catalog = make_catalog();
+    // Those of all boards, so that every program makes the same files.
+    const Catalog catalog{Boards::Both, {common_vdev_types(), x86::vdev_types(), arm64::vdev_types()}};
     const auto types = sorted_types(catalog);
     const std::string_view what = arguments.empty() ? "" : arguments[0];
     if (what == "vim" && arguments.size() == 1) {
