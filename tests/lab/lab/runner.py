@@ -20,10 +20,11 @@ L1_BROKEN = re.compile(r"soft lockup|Kernel panic|Oops|BUG:|L1-NO-AGENT")
 TAIL = 40
 
 
-def load_cases(pattern: str, board: Board = X86) -> list[Case]:
+def load_cases(patterns: list[str], board: Board = X86) -> list[Case]:
     for path in sorted((LAB / "cases").glob("*.py")):
         importlib.import_module(f"cases.{path.stem}")
-    return [case for case in REGISTRY if pattern in case.name and case.board in (board.name, board.arch)]
+    here = [case for case in REGISTRY if case.board in (board.name, board.arch)]
+    return [case for case in here if any(pattern in case.name for pattern in patterns)]
 
 
 def say(text: str) -> None:
