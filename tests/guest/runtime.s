@@ -125,9 +125,22 @@ settle:
     .globl cmdline_number
 cmdline_number:
     push %esi
-    push %edx
+    call cmdline
+    call next_number
+    pop %esi
+    ret
+
+# The address of the command line in %esi; 0 if there is none.
+    .globl cmdline
+cmdline:
     mov start_info, %esi
     mov 24(%esi), %esi                  # hvm_start_info.cmdline_paddr
+    ret
+
+# The decimal number at %esi in %eax; %esi is then behind the byte that ends it.
+    .globl next_number
+next_number:
+    push %edx
     xor %eax, %eax
     test %esi, %esi
     jz 2f
@@ -140,7 +153,6 @@ cmdline_number:
     lea (%edx, %eax, 2), %eax
     jmp 1b
 2:  pop %edx
-    pop %esi
     ret
 
 # Powers off by ACPI. A board without the register is left by a triple fault, so that the guests end there too; that
