@@ -51,14 +51,13 @@ namespace lcr {  // 3.3.7
 constexpr std::uint32_t kFen = 0x10, kMask = 0xff;
 }  // namespace lcr
 namespace cr {  // 3.3.8
-constexpr std::uint32_t kUarten = 0x001, kLbe = 0x080, kTxe = 0x100, kRxe = 0x200, kReset = 0x300, kMask = 0xff87;
+constexpr std::uint32_t kUarten = 0x001, kLbe = 0x080, kRxe = 0x200, kReset = 0x300, kMask = 0xff87;
 constexpr std::uint32_t kDtr = 0x400, kRts = 0x800, kOut1 = 0x1000, kOut2 = 0x2000;
 }  // namespace cr
 namespace intr {  // 3.3.10 to 3.3.13
-constexpr std::uint32_t kModem = 0x00f, kRi = 0x001, kCts = 0x002, kDcd = 0x004, kDsr = 0x008;
+constexpr std::uint32_t kRi = 0x001, kCts = 0x002, kDcd = 0x004, kDsr = 0x008;
 constexpr std::uint32_t kRx = 0x010, kTx = 0x020, kRt = 0x040, kOe = 0x400, kMask = 0x7ff;
 }  // namespace intr
-constexpr std::uint32_t kDmacrMask = 0x7;  // 3.3.14
 // 3.3.9: levels of the FIFOs, in characters of 32.
 constexpr std::array<std::size_t, 8> kReceiveLevels{4, 8, 16, 24, 28, 28, 28, 28};
 constexpr std::array<std::size_t, 8> kTransmitLevels{4, 8, 16, 24, 28, 28, 28, 28};
