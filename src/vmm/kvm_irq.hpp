@@ -12,14 +12,14 @@
 
 namespace qvm {
 
-/// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well. Inputs are
-/// reserved first; then bind() connects all of them to a VM, and only then may they be routed and signalled.
 /// The kernel's own interrupt controller, where it takes part in the routing.
 struct KernelPins {
     unsigned count = 0;       ///< its inputs come first: GSI N is pin N
     bool device_ids = false;  ///< messages are translated by who sends them
 };
 
+/// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well. Inputs are
+/// reserved first; then bind() connects all of them to a VM, and only then may they be routed and signalled.
 class KvmMsiRouter final : public MsiRouter {
 public:
     explicit KvmMsiRouter(Log& log, KernelPins pins = {});

@@ -90,7 +90,7 @@ std::uint8_t PciEndpoint::add_capability(std::uint8_t id, std::uint8_t size, IoD
 }
 
 MsixVectors& PciEndpoint::add_msix(unsigned index, unsigned vectors) {
-    msix_ = std::make_unique<Msix>(services_.router, vectors);
+    msix_ = std::make_unique<Msix>(services_.router, vectors, slot_.index());
     add_bar(index, msix_->bar_size(), *msix_);
     const std::size_t offset = space_.add_capability(kMsixId, kMsixSize);
     msix_control_ = offset + kMsixControl;

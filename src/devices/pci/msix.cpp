@@ -29,8 +29,9 @@ enum class EntryReg : std::uint64_t {
 
 }  // namespace
 
-Msix::Msix(MsiRouter& router, unsigned vectors) : router_{router}, table_(vectors) {
+Msix::Msix(MsiRouter& router, unsigned vectors, unsigned requester) : router_{router}, table_(vectors) {
     if (vectors == 0 || vectors > kMostVectors) throw std::logic_error{"MSI-X: 1 to 2048 vectors"};
+    for (Entry& entry : table_) entry.message.device = requester;
 }
 
 std::uint32_t Msix::pending_offset() const noexcept {

@@ -20,8 +20,8 @@ class Msix final : public MsixVectors, public IoDevice {
 public:
     static constexpr unsigned kMostVectors = 2048;
 
-    /// 1 to kMostVectors. The router must outlive this object's use.
-    Msix(MsiRouter& router, unsigned vectors);
+    /// 1 to kMostVectors, sent by function `requester` of the bus. The router must outlive this object's use.
+    Msix(MsiRouter& router, unsigned vectors, unsigned requester = 0);
 
     // Its BAR: the table, then the pending bits.
     [[nodiscard]] std::uint64_t bar_size() const noexcept;

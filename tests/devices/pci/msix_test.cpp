@@ -11,8 +11,10 @@ namespace {
 
 constexpr unsigned kBar = 1;
 constexpr unsigned kVectors = 70;
-constexpr MsiMessage kFirst{0xfee0'1000, 0x41};
-constexpr MsiMessage kSecond{0xfee0'2000, 0x42};
+// As the function 0:1.0 sends them: the requester ID is its place.
+constexpr std::uint32_t kRequester = 1U << 3;
+constexpr MsiMessage kFirst{0xfee0'1000, 0x41, kRequester};
+constexpr MsiMessage kSecond{0xfee0'2000, 0x42, kRequester};
 
 /// A function with vectors that are wired up, and its driver.
 struct Device {
@@ -116,7 +118,7 @@ TEST_CASE("a vector may be moved while it is masked, and what is pending goes to
     CHECK(device.sent() == std::vector{kSecond});
     device.driver->write(kBar, 8, 0x43);  // software should not, but may
     device.vectors->signal(0);
-    CHECK(device.sent().back() == MsiMessage{kSecond.address, 0x43});
+    CHECK(device.sent().back() == MsiMessage{kSecond.address, 0x43, kRequester});
 }
 
 TEST_CASE("a masked vector's message costs the kernel nothing until it is let through") {
@@ -178,7 +180,8 @@ TEST_CASE("vectors of several functions are different inputs, behind those of th
     CHECK(context.router.routes.contains(27 + 2));
     late.signal(2);
     early.signal(2);
-    CHECK(context.router.sent == std::vector{kSecond, kFirst});
+    const MsiMessage from_two{kSecond.address, kSecond.data, 2U << 3};
+    CHECK(context.router.sent == std::vector{from_two, kFirst});
 }
 
 TEST_CASE("before the interrupt controllers are there, a vector sends nothing and has no eventfd") {

@@ -39,8 +39,8 @@ constexpr std::uint64_t kIsr = 0x1000, kConfig = 0x2000, kNotify = 0x3000;
 constexpr std::uint16_t kNoVector = 0xffff;
 constexpr std::uint64_t kGood = virtio_feature::kVersion1 | VirtioRecord::kFeature;
 constexpr std::uint8_t kRunning = kAcknowledge | kDriver | kFeaturesOk | kDriverOk;
-constexpr MsiMessage kMessage{0xfee00000, 0x41};
-constexpr MsiMessage kOtherMessage{0xfee00000, 0x42};
+constexpr MsiMessage kMessage{0xfee00000, 0x41, 8};  // by the function 0:1.0
+constexpr MsiMessage kOtherMessage{0xfee00000, 0x42, 8};
 
 /// The device and its driver.
 struct Bench {
