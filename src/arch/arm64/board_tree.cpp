@@ -17,6 +17,11 @@ constexpr std::uint32_t kClockRate = 24'000'000;
 constexpr std::uint32_t kKeyPower = 116;  // Linux's input-event-codes.h
 constexpr std::uint32_t kActiveHigh = 0;
 
+// PCI's addresses (IEEE Std 1275, PCI Bus Binding, 2.2.1.1): what space, and which device.
+constexpr std::uint32_t kMemory32 = 0x0200'0000;
+constexpr std::uint32_t kDeviceShift = 11, kDeviceMask = 0xf800, kPinMask = 7;
+constexpr std::uint32_t kRequesters = 0x1'0000;
+
 /// Those that other nodes point to.
 struct Phandles {
     std::uint32_t gic, its, clock, power_key;
@@ -41,6 +46,7 @@ public:
         if (board_.pmu) pmu();
         if (has_clock()) clock();
         if (board_.power_key) power_key();
+        if (board_.pci) pci(*board_.pci);
         vdevs();
         return {.root = std::move(root_), .reserved = board_.reserved};
     }
@@ -149,6 +155,34 @@ private:
         key.cells("gpios", {phandles_.power_key, kPowerKeyInput, kActiveHigh});
     }
 
+    void pci(const TreePci& pci) {
+        TreeNode& node = root_.add(fmt::format("pcie@{:x}", pci.ecam.start()));
+        node.text("compatible", "pci-host-ecam-generic");
+        node.text("device_type", "pci");
+        node.cells("#address-cells", {3});
+        node.cells("#size-cells", {2});
+        node.cells("bus-range", {0, 0});
+        node.cells("linux,pci-domain", {0});
+        node.flag("dma-coherent");
+        node.wide("reg", {pci.ecam.start(), pci.ecam.size()});
+        const auto window = static_cast<std::uint32_t>(pci.window.start());
+        node.cells("ranges", {kMemory32, 0, window, 0, window, 0, static_cast<std::uint32_t>(pci.window.size())});
+        if (board_.gic.its) node.cells("msi-map", {0, phandles_.its, 0, kRequesters});
+        node.cells("#interrupt-cells", {1});
+        node.cells("interrupt-map-mask", {kDeviceMask, 0, 0, kPinMask});
+        node.cells("interrupt-map", interrupt_map(pci));
+    }
+
+    /// Each entry: a device and a pin, then the controller, its unit address of two cells, and the interrupt there.
+    [[nodiscard]] std::vector<std::uint32_t> interrupt_map(const TreePci& pci) const {
+        std::vector<std::uint32_t> cells;
+        for (const TreePci::Device& device : pci.devices)
+            for (std::uint32_t pin = 0; pin < device.pins.size(); ++pin)
+                cells.insert(cells.end(), {device.number << kDeviceShift, 0, 0, pin + 1, phandles_.gic, 0, 0, kSpi,
+                                           device.pins[pin] - kFirstSpi, kLevelHigh});
+        return cells;
+    }
+
     void vdevs() {
         TreeNode& node = root_.add("vdevs");
         node.text("compatible", "simple-bus");
@@ -182,6 +216,7 @@ private:
             node.cells("clocks", std::vector<std::uint32_t>(vdev.clocks.size(), phandles_.clock));
             node.texts("clock-names", vdev.clocks);
         }
+        if (vdev.masters) node.flag("dma-coherent");
         return node;
     }
 

@@ -24,6 +24,18 @@ struct TreeVdev {
     std::vector<unsigned> interrupts{};  ///< IDs, shared ones
     bool edge = false;
     std::vector<std::string_view> clocks{};  ///< names of its clocks; all are the board's one
+    bool masters = false;                    ///< it reads and writes RAM, through the caches
+};
+
+/// The host bridge of PCI's bus 0 (Linux 6.1, Documentation/devicetree/bindings/pci/host-generic-pci.yaml).
+struct TreePci {
+    Range ecam;
+    Range window;
+    struct Device {
+        unsigned number;
+        std::array<unsigned, 4> pins{};  ///< interrupt IDs of INTA to INTD
+    };
+    std::vector<Device> devices{};
 };
 
 struct BoardTree {
@@ -37,6 +49,7 @@ struct BoardTree {
     std::array<std::byte, 32> rng_seed{};
     bool pmu = false;
     std::vector<TreeVdev> vdevs{};
+    std::optional<TreePci> pci{};
     std::optional<TreeVdev> power_key{};  ///< a PL061 whose input kPowerKeyInput is the key
 };
 

@@ -11,6 +11,8 @@
 //   0x2f00'0000  GICv3           distributor                        kGicd3
 //   0x2f02'0000                  interrupt translation service      kIts
 //   0x2f10'0000                  redistributors, 128 KiB per vCPU   kGicr
+//   0x3000'0000  PCI             from here on to 0x7fff'ffff, where nothing else is; configuration space and BARs
+//                                are at 0x7ff0'0000 and 0x6000'0000 if all of it is free
 //
 // Interrupt IDs (GIC architecture, IHI 0069, 2.2): 0-15 between CPUs, 16-31 each CPU's own, from 32 on shared (SPI).
 #pragma once
@@ -43,6 +45,12 @@ inline constexpr std::uint64_t kIts = 0x2f02'0000;
 inline constexpr std::uint64_t kItsSize = 0x2'0000;
 inline constexpr std::uint64_t kGicr = 0x2f10'0000;
 inline constexpr std::uint64_t kGicrSize = 0x2'0000;  ///< per vCPU
+
+inline constexpr std::uint64_t kLowestPci = 0x3000'0000;
+inline constexpr std::uint64_t kPciEnd = 0x8000'0000;
+inline constexpr std::uint64_t kLargestPciWindow = 256 * kMiB;
+inline constexpr std::uint64_t kSmallestPciWindow = kMiB;
+inline constexpr unsigned kFirstPciId = 200;
 
 inline constexpr unsigned kFirstSpi = 32;
 inline constexpr unsigned kInterruptIds = 992;  ///< as many as KVM takes: a multiple of 32 below 1023

@@ -15,6 +15,7 @@
 #include "arch/arm64/cpu_kvm.hpp"
 #include "arch/arm64/gic_kvm.hpp"
 #include "arch/arm64/layout.hpp"
+#include "arch/arm64/pci_board.hpp"
 #include "arch/arm64/power_key.hpp"
 #include "arch/arm64/vdevs.hpp"
 #include "config/settings.hpp"
@@ -89,17 +90,23 @@ std::array<std::byte, Size> random_bytes() {
 
 class Arm64Machine final : public Machine {
 public:
-    /// Without a `plan` it cannot boot.
-    Arm64Machine(const VmConfig& config, const GicPlan& gic, const BootPlan* plan, const BoardServices& services)
+    /// What has been decided. Without `boot` it cannot boot, without `pci` it has none.
+    struct Plans {
+        const GicPlan& gic;
+        const PciPlan* pci;
+        const BootPlan* boot;
+    };
+    Arm64Machine(const VmConfig& config, const Plans& plans, const BoardServices& services)
         : config_{config},
           settings_{settings_of(config)},
-          plan_{plan},
+          plan_{plans.boot},
           services_{services},
           gic_{services.log},
-          router_{services.log, {kInterruptIds - kFirstSpi, gic.version == 3}},
+          router_{services.log, {kInterruptIds - kFirstSpi, plans.gic.version == 3}},
           doorbells_{services.log} {
-        for (const GicWindow& window : windows_of(gic)) attach(window.at, window_, window.what);
-        services_.irqs.add(gic.name, gic_, gic.where);
+        for (const GicWindow& window : windows_of(plans.gic)) attach(window.at, window_, window.what);
+        services_.irqs.add(plans.gic.name, gic_, plans.gic.where);
+        if (plans.pci != nullptr) pci_.emplace(*plans.pci, services_, gic_, router_, doorbells_);
         if (!settings_.power_key) return;
         attach(Range::make(kPowerKey, kDeviceWindow).value(), power_key_.emplace(gic_.line(kPowerKeyId)), kKeyOwner);
         services_.irqs.keep(kPowerKeyId, kKeyOwner);
@@ -110,8 +117,10 @@ public:
     }
     [[nodiscard]] MsiRouter& msi() override { return router_; }
     [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
+    [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
+        if (pci_) pci_->host().connect();
         kernel_.emplace(config_);
         const KvmVm& vm = kernel_->vm;
         apply_settings(vm);
@@ -187,6 +196,7 @@ private:
                         .pmu = features.pmu};
         for (const PlacedVdev& vdev : vdevs)
             if (auto node = tree_vdev(vdev)) board.vdevs.push_back(std::move(*node));
+        if (pci_) board.pci = pci_->describe();
         if (power_key_) board.power_key = power_key_node();
         return board;
     }
@@ -238,19 +248,25 @@ private:
     KvmMsiRouter router_;
     KvmDoorbells doorbells_;
     std::optional<PowerKey> power_key_;
+    std::optional<PciBoard> pci_;
 };
 
 class Arm64Plan final : public BoardPlan {
 public:
     Arm64Plan(const VmConfig& config, Diagnostics& diagnostics)
-        : config_{config}, gic_{plan_gic(config, diagnostics)}, boot_{plan_boot(config, gic_, diagnostics)} {}
+        : config_{config},
+          gic_{plan_gic(config, diagnostics)},
+          pci_{plan_pci(config, gic_, diagnostics)},
+          boot_{plan_boot(config, gic_, diagnostics)} {}
     [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
-        return std::make_unique<Arm64Machine>(config_, gic_, boot_ ? &*boot_ : nullptr, services);
+        const Arm64Machine::Plans plans{gic_, pci_ ? &*pci_ : nullptr, boot_ ? &*boot_ : nullptr};
+        return std::make_unique<Arm64Machine>(config_, plans, services);
     }
 
 private:
     const VmConfig& config_;
     GicPlan gic_;
+    std::optional<PciPlan> pci_;
     std::optional<BootPlan> boot_;  ///< nothing if the configuration is wrong
 };
 

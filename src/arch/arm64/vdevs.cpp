@@ -68,7 +68,8 @@ std::optional<TreeVdev> tree_vdev(const PlacedVdev& vdev) {
                   .compatible = {compatible.begin(), compatible.end()},
                   .window = vdev.windows.front().range,
                   .edge = !vdev.type->level,
-                  .clocks = {row.clocks.begin(), row.clocks.end()}};
+                  .clocks = {row.clocks.begin(), row.clocks.end()},
+                  .masters = virtio};
     for (const IrqTable::Claim& claim : vdev.interrupts) node.interrupts.push_back(claim.line);
     return node;
 }

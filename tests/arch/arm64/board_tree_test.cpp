@@ -121,6 +121,30 @@ TEST_CASE("the power key is a gpio-keys child that points to the GPIO's input 3"
     CHECK(at(tree, {"gpio-keys", "power"}).number("linux,code") == 116U);
 }
 
+TEST_CASE("PCI's pins lead to shared interrupts, and its messages to the translation service") {
+    BoardTree with = board();
+    with.pci = TreePci{.ecam = Range::make(0x7ff0'0000, kMiB).value(),
+                       .window = Range::make(0x6000'0000, 256 * kMiB).value(),
+                       .devices = {{.number = 2, .pins = {202, 203, 200, 201}}}};
+    const DeviceTree tree = make_board_tree(with, nullptr);
+    const TreeNode& pci = at(tree, {"pcie@7ff00000"});
+    CHECK(text(pci, "compatible") == "pci-host-ecam-generic");
+    CHECK(pci.find("reg")->value == cells({0, 0x7ff0'0000, 0, 0x10'0000}));
+    CHECK(pci.find("bus-range")->value == cells({0, 0}));
+    CHECK(pci.find("ranges")->value == cells({0x0200'0000, 0, 0x6000'0000, 0, 0x6000'0000, 0, 0x1000'0000}));
+    const std::uint32_t its =
+        at(tree, {"interrupt-controller@2f000000", "msi-controller@2f020000"}).number("phandle").value();
+    CHECK(pci.find("msi-map")->value == cells({0, its, 0, 0x1'0000}));
+    const std::uint32_t gic = tree.root.number("interrupt-parent").value();
+    CHECK(pci.find("interrupt-map")->value == cells({0x1000, 0, 0, 1, gic, 0, 0, 0, 170, 4,  //
+                                                     0x1000, 0, 0, 2, gic, 0, 0, 0, 171, 4,  //
+                                                     0x1000, 0, 0, 3, gic, 0, 0, 0, 168, 4,  //
+                                                     0x1000, 0, 0, 4, gic, 0, 0, 0, 169, 4}));
+    with.gic.its.reset();
+    const DeviceTree without = make_board_tree(with, nullptr);
+    CHECK(at(without, {"pcie@7ff00000"}).find("msi-map") == nullptr);
+}
+
 TEST_CASE("user nodes win, memory and chosen are ours") {
     DeviceTree user{.root = user_root()};
     user.root.text("model", "a board");
@@ -200,6 +224,7 @@ TEST_CASE("virtio by registers is one compatible under a name of its own kind") 
     CHECK(node->compatible == std::vector<std::string_view>{"virtio,mmio"});
     CHECK(node->interrupts == std::vector{41U});
     CHECK_FALSE(node->edge);
+    CHECK(node->masters);
     const PlacedVdev nowhere{.type = &kDisk};
     CHECK_FALSE(tree_vdev(nowhere));
 }
