@@ -81,6 +81,8 @@ TEST_CASE("every example passes --check where its images are, without a warning 
         {"rtos-arm64", {"arm64 boards"}},
         {"shmem-linux-arm64", {"arm64 boards"}},
         {"shmem-rtos-arm64", {"arm64 boards"}},
+        {"beside-linux-arm64", {"arm64 boards", "is not online"}},
+        {"beside-rtos-arm64", {"arm64 boards", "is not online"}},
         {"pass-arm64", {"arm64 boards"}},
         {"realtime-arm64", {"arm64 boards", "counter-offset", "SCHED_DEADLINE"}},
     };
