@@ -151,8 +151,12 @@ void EventLoop::post(std::function<void()> work) {
 bool EventLoop::on_loop_thread() const noexcept { return impl_ && impl_->on_thread(); }
 io_uring_sqe* EventLoop::next_entry() noexcept { return impl_->next_entry(); }
 void EventLoop::cancel(IoOperation& operation) noexcept { impl_->cancel(operation); }
-void EventLoop::attend(IoPoller& poller) noexcept { impl_->pollers().attend(poller); }
-void EventLoop::ignore(IoPoller& poller) noexcept { impl_->pollers().ignore(poller); }
+void EventLoop::attend(IoPoller& poller) noexcept {
+    if (impl_) impl_->pollers().attend(poller);
+}
+void EventLoop::ignore(IoPoller& poller) noexcept {
+    if (impl_) impl_->pollers().ignore(poller);
+}
 void EventLoop::remove(LoopWatch& watched) noexcept { impl_->remove(watched); }
 
 Watch::Watch(Watch&& other) noexcept : loop_{std::exchange(other.loop_, nullptr)}, watched_{other.watched_} {}
