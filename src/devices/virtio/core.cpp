@@ -34,6 +34,11 @@ VirtioCore::VirtioCore(std::unique_ptr<VirtioDevice> device, VirtioInterrupts& i
 }
 
 VirtioCore::~VirtioCore() {
+    end_run();
+    device_.reset();  // a back end may still call, and finds all of this in place
+}
+
+void VirtioCore::end_run() noexcept {
     {
         const std::lock_guard lock{mutex_};
         if (!ran_) return;

@@ -75,6 +75,7 @@ private:
     [[nodiscard]] std::uint8_t generation() noexcept;
     void write_status(std::uint32_t value) noexcept;
     [[nodiscard]] bool features_are_good() const noexcept;
+    void end_run() noexcept;
     void begin_run() noexcept;
     void begin_reset() noexcept;
     void finish_reset() noexcept;
