@@ -31,22 +31,6 @@ constexpr std::array kHpet{
     OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
 };
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
-constexpr std::array kNet{
-    kLoc,
-    kIntr,
-    kLegacy,
-    OptionSpec{.name = "mac", .type = ArgType::Mac, .help = "its hardware address"},
-    OptionSpec{.name = "peer",
-               .type = ArgType::String,
-               .help = "/dev/vdevpeers/NAME for the host, /dev/qvm/SYSTEM/NAME for another guest"},
-    OptionSpec{.name = "peerfeats",
-               .type = ArgType::Number,
-               .help = "feature bits of virtio-net that the peer has",
-               .fallback = "0"},
-    OptionSpec{
-        .name = "bind-mode", .type = ArgType::Octal, .help = "access rights of its node for peers", .fallback = "0600"},
-    OptionSpec{.name = "tapdev", .type = ArgType::String, .help = "a TAP interface of the host (older spelling)"},
-};
 constexpr std::array kFs{
     kLoc,
     kIntr,
@@ -103,7 +87,6 @@ constexpr std::array kTypes{
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
     VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
     VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
-    VdevSyntax{"virtio-net", "network card", kNet, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},

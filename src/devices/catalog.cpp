@@ -14,12 +14,13 @@ extern const VdevType kSer8250;
 extern const VdevType kVirtioBlk;
 extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
+extern const VdevType kVirtioNet;
 extern const VdevType kWdtSp805;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy,  &kPl011,         &kRtcPl031,      &kSer8250,
-                                    &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy, &kWdtSp805};
+constexpr const VdevType* kCommon[]{&kPciDummy,      &kPl011,         &kRtcPl031,  &kSer8250, &kVirtioBlk,
+                                    &kVirtioConsole, &kVirtioEntropy, &kVirtioNet, &kWdtSp805};
 
 }  // namespace
 

@@ -29,6 +29,7 @@ struct VmIdentity {
     std::string_view system{};             ///< empty: it has no name
     std::string_view runtime_directory{};  ///< where sockets may be put, which go with the VM; empty: there is none
     bool check = false;                    ///< it is judged only: nothing of the host is opened that has an effect
+    bool dryrun = false;                   ///< it is built and never runs: others do not see it
 };
 
 /// A virtual device. Made and destroyed on the main thread; its IoDevice part is called by vCPUs in between.

@@ -92,7 +92,8 @@ public:
         return open_char_port(char_end(spec_, name, options), services_.char_host);
     }
     [[nodiscard]] VmIdentity vm() const override {
-        return {services_.config.system, services_.char_host.runtime_directory, services_.char_host.check != nullptr};
+        return {services_.config.system, services_.char_host.runtime_directory, services_.char_host.check != nullptr,
+                services_.config.dryrun.has_value()};
     }
     MsiRouter& msi() override { return services_.machine.msi(); }
     const GuestMemory& memory() override { return services_.memory; }

@@ -210,6 +210,9 @@ private:
         for (const OptionSpec& candidate : spec_.syntax->options) {
             if (candidate.name == option) return candidate;
         }
+        for (const OptionSpec& candidate : common_vdev_options()) {
+            if (candidate.name == option) return candidate;
+        }
         return own_.emplace_back(OptionSpec{.name = option});
     }
     VdevSpec spec_;
