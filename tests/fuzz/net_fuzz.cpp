@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The queues of a network card (virtio 1.2, 5.1.6): frames with any header, buffers of any size, any command, and a
 // host that sends anything.
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -19,7 +20,7 @@ constexpr std::uint16_t kQueueSize = 32;
 
 class Host final : public NetBackend {
 public:
-    Host(FuzzInput& input, std::uint64_t features) : input_{input}, features_{features} {}
+    explicit Host(std::uint64_t features) : features_{features} {}
 
     [[nodiscard]] std::uint64_t offloads() const noexcept override { return net_feature::kOffloads; }
     [[nodiscard]] bool link_up() const noexcept override { return true; }
@@ -58,13 +59,11 @@ private:
                 "joined segments are negotiated");
     }
     [[nodiscard]] static std::size_t touch(const iovec& part) noexcept {
-        volatile std::byte last{};
-        const auto* const bytes = static_cast<const std::byte*>(part.iov_base);
-        for (std::size_t i = 0; i < part.iov_len; ++i) last = bytes[i];
+        const auto* const bytes = static_cast<const volatile std::byte*>(part.iov_base);
+        for (std::size_t i = 0; i < part.iov_len; ++i) (void)bytes[i];
         return part.iov_len;
     }
 
-    FuzzInput& input_;
     std::uint64_t features_;
     std::optional<std::size_t> offered_;
 };
@@ -118,7 +117,7 @@ struct World {
 class NetFuzz {
 public:
     NetFuzz(World& world, FuzzInput& input)
-        : world_{world}, input_{input}, features_{choose_features(input)}, host_{input, features_} {}
+        : world_{world}, input_{input}, features_{choose_features(input)}, host_{features_} {}
 
     void run() {
         for (unsigned steps = 0; !input_.empty() && steps < 1024; ++steps) step();
@@ -161,7 +160,7 @@ private:
         const std::uint8_t count = input_.byte();
         for (unsigned i = 0; i < (count & 7U); ++i) chain.push_back(buffer(receiving));
         if ((count & 8) != 0) chain.push_back(buffer(!receiving));
-        std::ranges::stable_partition(chain, [](const Buffer& each) { return !each.writable; });
+        std::stable_partition(chain.begin(), chain.end(), [](const Buffer& each) { return !each.writable; });
         const Layout layout =
             (count & 16) != 0 && (features_ & virtio_feature::kIndirectDesc) != 0 ? Layout::Indirect : Layout::Direct;
         if (!chain.empty() && side.driver->has_room(chain.size(), layout)) side.driver->add(chain, layout);
