@@ -32,12 +32,18 @@ public:
     /// Submits, and waits for a completion. May return without one.
     void wait() noexcept;
 
-    /// Whether drain() would find something, or at least try. No system call.
-    [[nodiscard]] bool has_news() const noexcept { return ::io_uring_cq_ready(&ring_) != 0 || kernel_has_more(); }
+    /// Whether drain() would find something, or at least try. No system call. Not on the kernel's word alone when that
+    /// has just turned out to be wrong: it may say that there is more after that has been taken already, until the next
+    /// event, since it says so after it has queued it. wait() sees what there is in any case.
+    [[nodiscard]] bool has_news() const noexcept {
+        return ::io_uring_cq_ready(&ring_) != 0 || (kernel_has_more() && !in_vain_);
+    }
     /// Calls handle(data, result) for what is complete by now, a bounded number.
     template <typename Handler>
     void drain(Handler handle) {
-        if (kernel_has_more()) ::io_uring_get_events(&ring_);
+        in_vain_ = kernel_has_more();
+        if (in_vain_) ::io_uring_get_events(&ring_);
+        in_vain_ = in_vain_ && ::io_uring_cq_ready(&ring_) == 0;
         for (unsigned left = ::io_uring_cq_ready(&ring_); left > 0; --left) {
             io_uring_cqe* done = nullptr;
             if (::io_uring_peek_cqe(&ring_, &done) != 0) return;
@@ -56,6 +62,7 @@ private:
     void wait_for_room() noexcept;
 
     io_uring ring_{};
+    bool in_vain_ = false;              // the last drain() went to the kernel for nothing
     std::deque<io_uring_sqe> overdue_;  // filled when the ring had no room
 };
 

@@ -237,3 +237,24 @@ TEST_CASE("ten thousand operations at once are all done") {
     all.get_future().get();
     CHECK(count == kCount);
 }
+
+// With two events at once the kernel may say that there is more when there is nothing, and say so until the next event.
+TEST_CASE("events from several threads are all heard, however they meet") {
+    constexpr int kRounds = 40'000;
+    EventLoop loop{"io/test"};
+    const auto ping = [&loop] {
+        EventFd event;
+        EventFd heard;
+        const Watch watch = loop.watch(event, [&heard] { heard.signal(); });
+        for (int i = 0; i < kRounds; ++i) {
+            event.signal();
+            pollfd wait{heard.fd(), POLLIN, 0};
+            if (::poll(&wait, 1, 10'000) != 1) return false;
+            heard.drain();
+        }
+        return true;
+    };
+    auto other = std::async(std::launch::async, ping);
+    CHECK(ping());
+    CHECK(other.get());
+}
