@@ -20,7 +20,7 @@ SAMPLE = [
     ("vdev vdev-pl011.so loc", [("vdev", "Vdev"), ("vdev-pl011.so", "Type"), ("loc", "Option")]),
     ("    mem:0x1000,4K legacy", [("mem:", "Space"), ("0x1000", "Number"), ("4K", "Number"), ("legacy", "Flag")]),
     ("vdev set intr gic:42", [("vdev", "Vdev"), ("set", "Value"), ("intr", "Option"), ("gic:", "Line"), ("42", "Number")]),
-    ("set exit-on-halt off", [("set", "Set"), ("exit-on-halt", "Variable"), ("off", "Value")]),
+    ("set exit-on-halt off", [("set", "Set"), ("exit-on-halt", "Variable"), ("off", "Choice")]),
     ("logger fatal,warning slog", [("logger", "Log"), ("fatal", "Severity"), ("warning", "Severity"),
                                    ("slog", "Destination")]),
     ("unsupported register fail", [("unsupported", "Global"), ("register", "Choice")]),
