@@ -260,8 +260,13 @@ void Child::drain() {
     if (err_end_) read_some(err_end_, err_);
 }
 
-void Child::wait_until_said(const std::string& where, std::string_view text) {
-    const auto said = [&] { return where.find(text) != std::string::npos; };
+void Child::wait_until_said(const std::string& where, std::string_view text, unsigned times) {
+    const auto said = [&] {
+        std::size_t at = 0;
+        for (unsigned left = times; left != 0; --left, at += text.size())
+            if (at = where.find(text, at); at == std::string::npos) return false;
+        return true;
+    };
     while (!said()) {
         pollfd ended{alive_.get(), POLLIN, 0};
         if (::poll(&ended, 1, 0) == 0) {

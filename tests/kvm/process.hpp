@@ -55,9 +55,9 @@ public:
     void signal(int number) const;
     /// Until `text` was written to standard output (to the terminal, if it has one). Throws at the time limit or when
     /// the child ends without having said it.
-    void wait_for(std::string_view text) { wait_until_said(out_, text); }
-    /// The same for standard error.
-    void wait_for_error(std::string_view text) { wait_until_said(err_, text); }
+    void wait_for(std::string_view text) { wait_until_said(out_, text, 1); }
+    /// The same for standard error, and until it has been said so often.
+    void wait_for_error(std::string_view text, unsigned times = 1) { wait_until_said(err_, text, times); }
     /// Until the child has ended; all that it wrote has been read then. Throws at the time limit.
     Ending wait();
     /// Until no process has the terminal open any more.
@@ -73,7 +73,7 @@ public:
 private:
     void start_with_pipes(const std::vector<std::string>& command);
     void start_on_terminal(const std::vector<std::string>& command);
-    void wait_until_said(const std::string& where, std::string_view text);
+    void wait_until_said(const std::string& where, std::string_view text, unsigned times);
     void pump();
     void drain();
     [[nodiscard]] int milliseconds_left() const;

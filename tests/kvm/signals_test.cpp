@@ -98,9 +98,9 @@ TEST_CASE("SIGUSR2 writes a dump of the running guest, which goes on") {
                                             .cmdline = "a known pattern",
                                             .more = "dump " + dir.path(".") + "\n"}))};
     qvm.wait_for("spinning\n");
-    for (int dumps = 0; dumps < 2; ++dumps) {
+    for (const unsigned number : {1U, 2U}) {
         qvm.signal(SIGUSR2);
-        qvm.wait_for_error(dumps == 0 ? ".gcore" : "-1.gcore");
+        qvm.wait_for_error("the guest's dump is in ", number);
     }
     qvm.signal(SIGQUIT);
     const auto ended = outcome(qvm);
