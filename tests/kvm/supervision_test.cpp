@@ -56,13 +56,18 @@ bool shows_thread(const std::string& env, pid_t process, const std::string& name
     return read_file("/proc/" + std::to_string(process) + "/task/" + tid + "/comm") == name + "\n";
 }
 
+/// Until the status of a VM that was started with this service manager says that it runs. The guest may speak earlier.
+void wait_until_published(const NotifySocket& manager) { (void)manager.receive("READY=1"); }
+
 }  // namespace
 
 TEST_CASE("a running VM shows its environment and its status, and takes both away") {
+    const NotifySocket manager;
     const Root root;
     Child qvm{root.command(
-        text_for("spin", "vdev ser8250\n  name second\n  loc io:0x2f8\n  intr ioapic:3\n  hostdev /dev/ptmx\n"))};
-    qvm.wait_for("spinning\n");
+        text_for("spin", "vdev ser8250\n  name second\n  loc io:0x2f8\n  intr ioapic:3\n  hostdev /dev/ptmx\n"),
+        {"NOTIFY_SOCKET=" + manager.name()})};
+    wait_until_published(manager);
     const std::string env = root.read("demo/env");
     CAPTURE(env, qvm.err());
     CHECK(is_json(env));
@@ -129,9 +134,10 @@ TEST_CASE("a second VM of a name is refused at its place, and the first goes on"
 }
 
 TEST_CASE("a check and a dry run of a VM that runs disturb nobody and leave nothing") {
+    const NotifySocket manager;
     const Root root;
-    Child first{root.command(text_for("spin"))};
-    first.wait_for("spinning\n");
+    Child first{root.command(text_for("spin"), {"NOTIFY_SOCKET=" + manager.name()})};
+    wait_until_published(manager);
     const std::string status = root.read("demo/status");
     CHECK(run(root.command(text_for("spin", "dryrun\n"))).ending == kEndedWell);
     auto check = root.command(text_for("spin"));
