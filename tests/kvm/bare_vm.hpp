@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,12 +39,14 @@ public:
         board->assembled.vdevs.start();
     }
 
-    /// From the first instruction to the guest's own end; nothing if it does not come to that.
-    std::optional<EndCause> run() {
+    /// From the first instruction to the guest's own end; nothing if it does not come to that. `at_end` sees the vCPUs
+    /// before they go.
+    std::optional<EndCause> run(const std::function<void()>& at_end = [] {}) {
         constexpr std::chrono::seconds kLimit{60};
         const auto limit = std::chrono::steady_clock::now() + kLimit;
         vcpus.release();
         while (!latch.cause() && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+        at_end();
         vcpus.stop();
         return latch.cause();
     }
