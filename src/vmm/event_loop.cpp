@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "vmm/event_fd.hpp"
+#include "vmm/guest_memory.hpp"
 #include "vmm/io_ring.hpp"
 #include "vmm/loop_pollers.hpp"
 #include "vmm/loop_watch.hpp"
@@ -68,6 +69,7 @@ public:
         ::io_uring_prep_cancel(entry, const_cast<IoOperation*>(&operation), 0);
         ::io_uring_sqe_set_data(entry, nullptr);
     }
+    [[nodiscard]] IoRing& ring() noexcept { return ring_; }
     void forget(LoopWatch& watch) noexcept override { watches_.erase(&watch); }
 
     [[nodiscard]] LoopPollers& pollers() noexcept { return pollers_; }
@@ -150,6 +152,18 @@ void EventLoop::post(std::function<void()> work) {
 }
 bool EventLoop::on_loop_thread() const noexcept { return impl_ && impl_->on_thread(); }
 io_uring_sqe* EventLoop::next_entry() noexcept { return impl_->next_entry(); }
+void EventLoop::use_fixed(io_uring_sqe& entry) const noexcept { impl_->ring().use_fixed(entry); }
+void EventLoop::fix_file(int fd) noexcept { impl_->ring().fix_file(fd); }
+void EventLoop::unfix_file(int fd) noexcept { impl_->ring().unfix_file(fd); }
+void EventLoop::fix_memory(const GuestMemory& memory) {
+    if (!memory.locked()) return;
+    std::vector<iovec> blocks;
+    for (const auto& block : memory.blocks()) {
+        const auto bytes = block.mapping.bytes();
+        blocks.push_back({bytes.data(), bytes.size()});
+    }
+    impl_->ring().fix_memory(blocks);
+}
 void EventLoop::cancel(IoOperation& operation) noexcept { impl_->cancel(operation); }
 void EventLoop::attend(IoPoller& poller) noexcept {
     if (impl_) impl_->pollers().attend(poller);

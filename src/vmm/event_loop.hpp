@@ -14,6 +14,7 @@ namespace qvm {
 
 class EventFd;
 class EventLoop;
+class GuestMemory;
 class LoopWatch;
 
 /// A registration in an EventLoop. Destruction ends it: afterwards the callback neither runs nor will run, unless the
@@ -92,10 +93,20 @@ public:
     void submit(IoOperation& operation, Fill fill) {
         io_uring_sqe* const entry = next_entry();
         fill(entry);
+        use_fixed(*entry);
         ::io_uring_sqe_set_data(entry, &operation);
     }
     /// Asks the kernel to give the operation up; it is done() all the same. On the loop's thread only.
     void cancel(IoOperation& operation) noexcept;
+
+    /// Spares the kernel looking `fd` up for every operation, until unfix_file(), which must come before it is closed.
+    /// On the loop's thread only.
+    void fix_file(int fd) noexcept;
+    void unfix_file(int fd) noexcept;
+    /// Spares the kernel finding the pages of transfers to and from guest memory that is locked, as from its start;
+    /// does nothing if it is not. The memory must outlive the loop's operations. On the loop's thread only; takes the
+    /// time that it takes to pin it, once.
+    void fix_memory(const GuestMemory& memory);
 
     /// From now on polls `poller`, in turns with everything else, until it has nothing to do and may rest(). What it
     /// submits goes to the kernel at the end of each round. Does nothing if it is polled already. On the loop's thread
@@ -109,6 +120,7 @@ private:
     friend class Watch;
     void remove(LoopWatch& watched) noexcept;
     [[nodiscard]] io_uring_sqe* next_entry() noexcept;
+    void use_fixed(io_uring_sqe& entry) const noexcept;
     class Impl;
     const std::chrono::nanoseconds poll_time_{};
     std::unique_ptr<Impl> impl_;

@@ -85,13 +85,14 @@ void GuestMemory::prefault() const {
     }
 }
 
-void GuestMemory::lock() const {
+void GuestMemory::lock() {
     for (const Block& block : blocks_) {
         if (block.page != kSmallPage) continue;
         const auto bytes = block.mapping.bytes();
         // Not mlock(): sanitizers make that one a call without effect.
         if (::mlock2(bytes.data(), bytes.size(), 0) != 0) throw cannot("lock", block.range, errno);
     }
+    locked_ = true;
 }
 
 const GuestMemory::Block* GuestMemory::block_at(Gpa at) const noexcept {

@@ -39,7 +39,8 @@ public:
     /// Faults all of it in. Set-up only. Throws HostError that names the block.
     void prefault() const;
     /// The same, and it stays. Huge pages stay anyway. Throws HostError that names the block.
-    void lock() const;
+    void lock();
+    [[nodiscard]] bool locked() const noexcept { return locked_; }
 
     /// In order of address.
     [[nodiscard]] const std::vector<Block>& blocks() const noexcept { return blocks_; }
@@ -70,6 +71,7 @@ public:
 
 private:
     std::vector<Block> blocks_;
+    bool locked_ = false;
 };
 
 }  // namespace qvm

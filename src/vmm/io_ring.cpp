@@ -5,8 +5,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 
 #include "vmm/error.hpp"
 
@@ -49,6 +51,59 @@ void IoRing::start() noexcept {
     // liburing 2.3 declares a function for it that its library lacks.
     ::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     ::io_uring_register_ring_fd(&ring_);  // spares the kernel looking it up; it works without
+}
+
+void IoRing::fix_file(int fd) noexcept {
+    const auto slot = static_cast<unsigned>(fd);
+    if (slot >= kSlots) return;
+    if (!has_slots_) has_slots_ = ::io_uring_register_files_sparse(&ring_, kSlots) == 0;
+    if (has_slots_) files_[slot] = ::io_uring_register_files_update(&ring_, slot, &fd, 1) == 1;
+}
+
+void IoRing::unfix_file(int fd) noexcept {
+    const auto slot = static_cast<unsigned>(fd);
+    if (slot >= kSlots || !files_[slot]) return;
+    files_[slot] = false;
+    constexpr int kNone = -1;
+    ::io_uring_register_files_update(&ring_, slot, const_cast<int*>(&kNone), 1);
+}
+
+void IoRing::fix_memory(std::span<const iovec> memory) noexcept {
+    constexpr std::size_t kMost = 1 << 30;  // io_uring_register(2): of one buffer
+    if (!buffers_.empty()) return;
+    for (iovec rest : memory) {
+        while (rest.iov_len != 0) {
+            const std::size_t size = std::min(rest.iov_len, kMost);
+            buffers_.push_back({rest.iov_base, size});
+            rest = {static_cast<std::byte*>(rest.iov_base) + size, rest.iov_len - size};
+        }
+    }
+    if (::io_uring_register_buffers(&ring_, buffers_.data(), static_cast<unsigned>(buffers_.size())) != 0)
+        buffers_.clear();
+}
+
+int IoRing::fixed_buffer(const iovec& part) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(part.iov_base);
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+        const auto start = reinterpret_cast<std::uintptr_t>(buffers_[i].iov_base);
+        if (at >= start && part.iov_len <= buffers_[i].iov_len && at - start <= buffers_[i].iov_len - part.iov_len)
+            return static_cast<int>(i);
+    }
+    return -1;
+}
+
+void IoRing::use_fixed(io_uring_sqe& entry) const noexcept {
+    const auto slot = static_cast<unsigned>(entry.fd);
+    if (slot < kSlots && files_[slot]) entry.flags |= IOSQE_FIXED_FILE;
+    const bool reads = entry.opcode == IORING_OP_READV;
+    if ((!reads && entry.opcode != IORING_OP_WRITEV) || entry.len != 1) return;
+    const iovec part = *reinterpret_cast<const iovec*>(entry.addr);
+    const int buffer = fixed_buffer(part);
+    if (buffer < 0) return;
+    entry.opcode = reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+    entry.addr = reinterpret_cast<std::uintptr_t>(part.iov_base);
+    entry.len = static_cast<std::uint32_t>(part.iov_len);
+    entry.buf_index = static_cast<std::uint16_t>(buffer);
 }
 
 io_uring_sqe* IoRing::next() noexcept {

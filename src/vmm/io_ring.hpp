@@ -5,7 +5,10 @@
 
 #include <liburing.h>
 
+#include <bitset>
 #include <deque>
+#include <span>
+#include <vector>
 
 namespace qvm {
 
@@ -25,6 +28,16 @@ public:
 
     /// An entry to be filled by one of liburing's io_uring_prep functions. The kernel gets it by submit() or wait().
     [[nodiscard]] io_uring_sqe* next() noexcept;
+    /// Has the kernel hold what `fd` refers to, so that no operation need look it up, until unfix_file(). It stays open
+    /// as long, whoever closes it. Does nothing if the kernel will not have it.
+    void fix_file(int fd) noexcept;
+    void unfix_file(int fd) noexcept;
+    /// Has the kernel hold the pages of `memory`, so that no operation need find them. It must stay as it is mapped,
+    /// and counts as locked. Does nothing if the kernel will not have it, or has some already.
+    void fix_memory(std::span<const iovec> memory) noexcept;
+    /// Makes use of both in an entry that has been filled.
+    void use_fixed(io_uring_sqe& entry) const noexcept;
+
     /// Whether next() was called since the last submit() or wait().
     [[nodiscard]] bool pending() const noexcept { return ::io_uring_sq_ready(&ring_) != 0; }
     /// Does not wait. What the kernel cannot take for lack of memory stays pending.
@@ -58,12 +71,17 @@ private:
     [[nodiscard]] bool kernel_has_more() const noexcept {
         return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
     }
+    [[nodiscard]] int fixed_buffer(const iovec& part) const noexcept;
     void queue_overdue() noexcept;
     void wait_for_room() noexcept;
 
     io_uring ring_{};
     bool in_vain_ = false;              // the last drain() went to the kernel for nothing
     std::deque<io_uring_sqe> overdue_;  // filled when the ring had no room
+    static constexpr unsigned kSlots = 1024;
+    bool has_slots_ = false;
+    std::bitset<kSlots> files_;   // by descriptor, which is the number of its slot, too
+    std::vector<iovec> buffers_;  // by the kernel's index
 };
 
 }  // namespace qvm

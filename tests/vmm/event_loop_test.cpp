@@ -2,6 +2,7 @@
 #include "vmm/event_loop.hpp"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "vmm/event_fd.hpp"
+#include "vmm/guest_memory.hpp"
 #include "vmm/unique_fd.hpp"
 
 using namespace qvm;
@@ -129,7 +131,75 @@ public:
     std::promise<int> finished;
 };
 
+/// Result of the operation that `fill` describes.
+template <typename Fill>
+int run_operation(EventLoop& loop, Fill fill) {
+    Read read;
+    loop.post([&] { loop.submit(read, fill); });
+    return read.finished.get_future().get();
+}
+
+constexpr std::string_view kText{"abc"};
+
+UniqueFd file_of_text() {
+    UniqueFd file{::memfd_create("test", MFD_CLOEXEC)};
+    REQUIRE(::pwrite(file.get(), kText.data(), kText.size(), 0) == static_cast<ssize_t>(kText.size()));
+    return file;
+}
+
 }  // namespace
+
+TEST_CASE("a file that is fixed is not looked up, until it is no longer fixed") {
+    EventLoop loop{"io/test"};
+    std::array<char, 8> text{};
+    const int fd = file_of_text().get();  // closed right away: the number is nobody's
+    const auto read = [&](io_uring_sqe* entry) { ::io_uring_prep_read(entry, fd, text.data(), text.size(), 0); };
+    CHECK(run_operation(loop, read) == -EBADF);
+    {
+        const UniqueFd file = file_of_text();
+        REQUIRE(file.get() == fd);
+        std::promise<void> fixed;
+        loop.post([&] {
+            loop.fix_file(fd);
+            fixed.set_value();
+        });
+        fixed.get_future().get();
+    }
+    CHECK(run_operation(loop, read) == 3);
+    CHECK(std::string_view{text.data()} == kText);
+    loop.post([&] { loop.unfix_file(fd); });
+    CHECK(run_operation(loop, read) == -EBADF);
+}
+
+TEST_CASE("the pages of locked guest memory are not looked up for a transfer of one piece") {
+    const bool locked = GENERATE(true, false);
+    EventLoop loop{"io/test"};
+    constexpr std::uint64_t kSize = 64 * kKiB;
+    GuestMemory memory;
+    memory.add(*Range::make(0, kSize), GuestMemory::Kind::Ram);
+    if (locked) memory.lock();
+    const UniqueFd file = file_of_text();
+    const auto bytes = memory.blocks()[0].mapping.bytes();
+    loop.post([&] { loop.fix_memory(memory); });
+    // Other pages at the same addresses show which ones the kernel takes.
+    iovec whole{bytes.data(), kText.size()};
+    std::array<iovec, 2> halves{iovec{bytes.data() + 8, 1}, iovec{bytes.data() + 9, 2}};
+    const auto read = [&](iovec* parts, unsigned count) {
+        return run_operation(loop,
+                             [&](io_uring_sqe* entry) { ::io_uring_prep_readv(entry, file.get(), parts, count, 0); });
+    };
+    CHECK(run_operation(loop, [](io_uring_sqe* entry) { ::io_uring_prep_nop(entry); }) == 0);
+    REQUIRE(::mmap(bytes.data(), kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+            bytes.data());
+    CHECK(read(&whole, 1) == 3);
+    CHECK(read(halves.data(), 2) == 3);
+    std::array<char, 16> in_memory{};
+    REQUIRE(::pread(memory.blocks()[0].memfd.get(), in_memory.data(), in_memory.size(), 0) == 16);
+    const auto* const elsewhere = reinterpret_cast<const char*>(bytes.data());
+    CHECK(std::string_view{locked ? in_memory.data() : elsewhere} == kText);
+    CHECK(std::string_view{locked ? elsewhere : in_memory.data()}.empty());
+    CHECK(std::string_view{elsewhere + 8} == kText);
+}
 
 TEST_CASE("an operation is done on the loop's thread with the result of its system call") {
     EventLoop loop{"io/test"};

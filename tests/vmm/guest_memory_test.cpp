@@ -90,7 +90,7 @@ TEST_CASE("memory that the host cannot have is an error that names size and plac
 }
 
 TEST_CASE("prefault brings all guest memory in, and lock keeps it there") {
-    const GuestMemory memory = two_blocks();
+    GuestMemory memory = two_blocks();
     memory.prefault();
     for (const auto& block : memory.blocks()) CHECK(resident(block) == block.range.size() / GuestMemory::kSmallPage);
     const auto before = proc_size("/proc/self/status", "VmLck").value();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "devices/host/block_facts.hpp"
 #include "devices/host/file_lock.hpp"
@@ -45,6 +46,24 @@ namespace {
     return (options.read_only ? O_RDONLY : O_RDWR) | (excludes ? O_EXCL : 0) | O_CLOEXEC;
 }
 
+struct Attempt {
+    int error;    // an errno value; 0: it succeeded
+    bool passes;  // the error may pass by itself
+};
+
+/// No event tells when the kernel has let go of a file.
+template <typename Try>
+[[nodiscard]] int try_until(std::chrono::milliseconds patience, Try once) {
+    constexpr std::chrono::milliseconds kPause{5};
+    const auto limit = std::chrono::steady_clock::now() + patience;
+    Attempt last = once();
+    while (last.error != 0 && last.passes && std::chrono::steady_clock::now() < limit) {
+        std::this_thread::sleep_for(kPause);
+        last = once();
+    }
+    return last.error;
+}
+
 [[nodiscard]] bool aligned(std::uint64_t value, std::uint32_t to) noexcept { return (value & (to - 1)) == 0; }
 
 }  // namespace
@@ -67,14 +86,22 @@ void BlockFile::check(const BlockFileOptions& options) {
 }
 
 void BlockFile::open_plain(const BlockFileOptions& options) {
-    fd_ = UniqueFd{::open(options.path.c_str(), flags_for(options))};
-    if (!fd_) fail("cannot open", errno);
+    const int failed = try_until(options.patience, [&] {
+        fd_ = UniqueFd{::open(options.path.c_str(), flags_for(options))};
+        const int error = fd_ ? 0 : errno;
+        return Attempt{error, error == EBUSY};
+    });
+    if (failed != 0) fail("cannot open", failed);
 }
 
 void BlockFile::lock(const BlockFileOptions& options) {
-    const int failed = lock_file(fd(), options.read_only ? LockKind::Shared : LockKind::Exclusive);
+    std::string holder;
+    const int failed = try_until(options.patience, [&] {
+        const int error = lock_file(fd(), options.read_only ? LockKind::Shared : LockKind::Exclusive);
+        if (error == EAGAIN) holder = find_lock_holder(fd());
+        return Attempt{error, error == EAGAIN && holder.empty()};
+    });
     if (failed == EAGAIN) {
-        const std::string holder = find_lock_holder(fd());
         throw BlockFileError{fmt::format("in use by {}", holder.empty() ? "another program" : holder),
                              "only disks that all their users have read only, by `<`, can be shared"};
     }

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -31,6 +32,9 @@ struct BlockFileOptions {
     std::string path;
     bool read_only = false;
     bool direct = false;  ///< past the host's page cache, as far as that works
+    /// How long a file may be in use by nobody who can be seen: what a process had open is in use until its last
+    /// request is over and the kernel has let go of it, which may be after its end.
+    std::chrono::milliseconds patience{2000};
 };
 
 /// Sizes in bytes.

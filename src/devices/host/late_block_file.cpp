@@ -20,6 +20,7 @@ constexpr std::uint64_t kForever = 1'000'000'000;  // seconds; more would overfl
 
 LateBlockFile::LateBlockFile(EventLoop& loop, Log& log, Wanted wanted, Opened opened)
     : loop_{loop}, log_{log}, wanted_{std::move(wanted)}, opened_{std::move(opened)} {
+    wanted_.file.patience = {};  // it is tried again, and the loop has other work meanwhile
     auto& patience = wanted_.patience.seconds;
     if (patience && *patience > kForever) patience.reset();
 }

@@ -20,6 +20,7 @@ void BlkQueue::start(VirtioTransport& transport, QueueEnd& end, std::uint64_t fe
     for (std::size_t i = jobs_.size(); i < end.setup().size; ++i)
         idle_.push_back(&jobs_.emplace_back(loop_, disk_, static_cast<BlkJob::Owner&>(*this)));
     has_broken_ = false;
+    loop_.fix_memory(memory_);
     kicked_ = loop_.watch(end.kick(), [this] { attend(); });
     attend();
 }
@@ -38,7 +39,23 @@ void BlkQueue::attend() noexcept {
     loop_.attend(*this);
 }
 
+/// Once there is one.
+void BlkQueue::fix_file() noexcept {
+    if (fixed_ == disk_.file()) return;
+    fixed_ = disk_.file();
+    loop_.fix_file(fixed_->fd());
+    if (fixed_->direct_fd() >= 0) loop_.fix_file(fixed_->direct_fd());
+}
+
+void BlkQueue::unfix_file() noexcept {
+    if (fixed_ == nullptr) return;
+    loop_.unfix_file(fixed_->fd());
+    if (fixed_->direct_fd() >= 0) loop_.unfix_file(fixed_->direct_fd());
+    fixed_ = nullptr;
+}
+
 bool BlkQueue::poll() noexcept {
+    fix_file();
     bool worked = interrupt();
     for (unsigned left = kTurn; left != 0 && !idle_.empty(); --left) {
         auto chain = queue_->pop();
@@ -94,6 +111,7 @@ void BlkQueue::check_ring() noexcept {
 void BlkQueue::end_if_idle() noexcept {
     if (idle_.size() != jobs_.size()) return;
     queue_.reset();
+    unfix_file();
     has_answers_ = false;
     std::exchange(stopped_, nullptr)();
 }

@@ -29,6 +29,8 @@ public:
 
 private:
     void attend() noexcept;
+    void fix_file() noexcept;
+    void unfix_file() noexcept;
     void take(Chain chain) noexcept;
     void answered(BlkJob& job, Chain chain, std::uint32_t written) noexcept override;
     [[nodiscard]] bool interrupt() noexcept;
@@ -42,12 +44,13 @@ private:
     QueueEnd* end_ = nullptr;
     std::uint64_t features_ = 0;  // negotiated
     std::optional<Virtqueue> queue_;
-    std::deque<BlkJob> jobs_;        // as many as there can be chains
-    std::vector<BlkJob*> idle_;      // of jobs_
-    bool attended_ = false;          // and then the driver need not notify
-    bool has_answers_ = false;       // of which the driver has not been told
-    bool has_broken_ = false;        // which the transport knows
-    std::function<void()> stopped_;  // there: nothing new is begun
+    const BlockFile* fixed_ = nullptr;  // what the loop's kernel side holds
+    std::deque<BlkJob> jobs_;           // as many as there can be chains
+    std::vector<BlkJob*> idle_;         // of jobs_
+    bool attended_ = false;             // and then the driver need not notify
+    bool has_answers_ = false;          // of which the driver has not been told
+    bool has_broken_ = false;           // which the transport knows
+    std::function<void()> stopped_;     // there: nothing new is begun
     Watch kicked_;
 };
 

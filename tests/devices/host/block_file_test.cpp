@@ -2,11 +2,17 @@
 #include "devices/host/block_file.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <optional>
+#include <utility>
 
 #include "devices/host/file_lock.hpp"
 #include "support/temp_dir.hpp"
@@ -17,7 +23,10 @@ using namespace qvm::test;
 namespace {
 
 BlockFileOptions options(const std::string& path, bool read_only = false) {
-    return {.path = path, .read_only = read_only};
+    BlockFileOptions out;
+    out.path = path;
+    out.read_only = read_only;
+    return out;
 }
 
 /// Why it cannot be opened; empty: it can.
@@ -71,6 +80,51 @@ TEST_CASE("a lock of another process counts") {
     CHECK(refusal(options(image)).empty());
     ::close(ready[0]);
     ::close(ready[1]);
+}
+
+/// An open file that no process has: it is on its way through a socket.
+class UnseenFile {
+public:
+    explicit UnseenFile(UniqueFd file) {
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) == 0);
+        std::array<char, CMSG_SPACE(sizeof(int))> control{};
+        char byte = 0;
+        iovec one{&byte, 1};
+        msghdr message{};
+        message.msg_iov = &one;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int fd = file.get();
+        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+        REQUIRE(::sendmsg(ends_[0], &message, 0) == 1);
+    }
+    ~UnseenFile() {
+        for (const int end : ends_) ::close(end);
+    }
+    UnseenFile(const UnseenFile&) = delete;
+    UnseenFile& operator=(const UnseenFile&) = delete;
+
+private:
+    std::array<int, 2> ends_{};
+};
+
+TEST_CASE("a lock that nobody seems to have is that of a process that has just ended: it is waited for") {
+    const TempDir folder;
+    BlockFileOptions how = options(folder.sparse("disk.img", 8192));
+    UniqueFd file{::open(how.path.c_str(), O_RDWR | O_CLOEXEC)};
+    REQUIRE(lock_file(file.get(), LockKind::Exclusive) == 0);
+    std::optional<UnseenFile> unseen{std::in_place, std::move(file)};
+    how.patience = {};
+    CHECK(refusal(how) == "in use by another program");
+    how.patience = std::chrono::minutes{1};
+    auto late = std::async(std::launch::async, [&how] { return refusal(how); });
+    unseen.reset();
+    CHECK(late.get().empty());
 }
 
 TEST_CASE("a part of a sector at the end is out of reach and told") {

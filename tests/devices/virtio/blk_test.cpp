@@ -3,6 +3,11 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
 
 #include "devices/virtio/blk_bench.hpp"
 #include "support/allocations.hpp"
@@ -21,6 +26,27 @@ BlkOptions read_only() {
 std::uint64_t blocks_of(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) : 0;
+}
+
+/// How many io_urings of this process have the file registered. The kernel leaves out those that are busy just now.
+std::size_t rings_that_hold(const std::string& file) {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fdinfo"}) {
+        std::ifstream stream{entry.path()};
+        const std::string text{std::istreambuf_iterator<char>{stream}, {}};
+        if (text.find("UserFiles:") != std::string::npos && text.find(file + "\n") != std::string::npos) ++count;
+    }
+    return count;
+}
+
+bool rings_come_to_hold(const std::string& file, std::size_t count) {
+    constexpr std::chrono::seconds kLimit{10};
+    const auto limit = std::chrono::steady_clock::now() + kLimit;
+    while (rings_that_hold(file) != count) {
+        if (std::chrono::steady_clock::now() > limit) return false;
+        std::this_thread::yield();
+    }
+    return true;
 }
 
 const std::string kZeroes(kSectorSize, '\0');
@@ -233,7 +259,9 @@ TEST_CASE("several queues, each with a thread of its own, serve the same disk") 
             CHECK(bench.write(100 + queue, sector_text(queue, 'q'), queue).status == BlkStatus::Ok);
             CHECK(bench.read(100 + queue, 1, queue).data == sector_text(queue, 'q'));
         }
+        CHECK(rings_come_to_hold("disk.img", 3));
         bench.driver.stop();
+        CHECK(rings_come_to_hold("disk.img", 0));
     }
 }
 
