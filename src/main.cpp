@@ -195,7 +195,7 @@ int start(const Arguments& arguments, Report& report) {
     const bool only_check = arguments.check || !arguments.print.empty();
     const Purpose purpose = only_check ? Purpose::Check : Purpose::Run;
     const auto plan = plan_vm(*config, catalog, purpose, report.diagnostics);
-    const ThreadPlan threads = plan_threads(*config, purpose, report.diagnostics);
+    const ThreadPlan threads = plan_threads(*config, catalog, purpose, report.diagnostics);
     // With errors the rest of a check follows in any case: all of them are told in one run.
     if (only_check || report.diagnostics.has_errors()) {
         const auto map = check_vm(*config, catalog, *plan, report.diagnostics);

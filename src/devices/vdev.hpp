@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/vm_config.hpp"
 #include "vmm/bus.hpp"
@@ -109,6 +111,8 @@ struct VdevType {
     std::unique_ptr<Vdev> (*make)(const VdevSpec& spec, VdevContext& context);
     bool level = false;  ///< its interrupt is a level, else edges
     VdevTreeNode tree{};
+    /// Names of the threads that it has beside the loop of all vdevs; whatever the options say.
+    std::vector<std::string> (*threads)(const VdevSpec& spec) = nullptr;
 };
 
 }  // namespace qvm

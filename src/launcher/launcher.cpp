@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "config/settings.hpp"
@@ -235,6 +237,16 @@ void check_host(const VmConfig& config, Diagnostics& diagnostics) {
     }
 }
 
+std::vector<std::string> threads_of_vdevs(const VmConfig& config, const Catalog& catalog) {
+    std::vector<std::string> names;
+    for (const VdevSpec& spec : config.vdevs) {
+        const VdevType* const type = catalog.find(spec.syntax);
+        if (type == nullptr || type->threads == nullptr) continue;
+        std::ranges::move(type->threads(spec), std::back_inserter(names));
+    }
+    return names;
+}
+
 }  // namespace
 
 Catalog make_catalog() { return Catalog{this_board(), {common_vdev_types(), board_vdev_types()}}; }
@@ -251,9 +263,9 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     return plan_board(config, unsaid);
 }
 
-ThreadPlan plan_threads(const VmConfig& config, Purpose purpose, Diagnostics& diagnostics) {
+ThreadPlan plan_threads(const VmConfig& config, const Catalog& catalog, Purpose purpose, Diagnostics& diagnostics) {
     Diagnostics found;
-    ThreadPlan plan = make_thread_plan(config, this_host_threads(), found);
+    ThreadPlan plan = make_thread_plan(config, this_host_threads(), found, threads_of_vdevs(config, catalog));
     // A host of the other architecture has CPUs of its own.
     if (foreign_sign(config, this_board())) return plan;
     // A check may be made on another host than the one that the file is for.

@@ -28,7 +28,8 @@ public:
 
 /// Where its threads will be on this host, as the calling thread has it; make_thread_plan() says what can be wrong. Of
 /// a configuration for the other board nothing is. Throws HostError.
-[[nodiscard]] ThreadPlan plan_threads(const VmConfig& config, Purpose purpose, Diagnostics& diagnostics);
+[[nodiscard]] ThreadPlan plan_threads(const VmConfig& config, const Catalog& catalog, Purpose purpose,
+                                      Diagnostics& diagnostics);
 
 /// Builds the VM. If the configuration turns out to be wrong, `diagnostics` says why and nothing is returned; a host
 /// that cannot give what is needed is a HostError. `catalog` must be the one that `config` was parsed with; both and

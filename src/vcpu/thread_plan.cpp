@@ -19,7 +19,7 @@ public:
     Planner(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics)
         : config_{config}, settings_{settings_of(config)}, host_{host}, diagnostics_{diagnostics} {}
 
-    ThreadPlan run() {
+    ThreadPlan run(const std::vector<std::string>& vdev_threads) {
         for (std::size_t i = 0; i < config_.cpus.size(); ++i)
             vcpus_.push_back(thread(fmt::format("vcpu/{}", i), granted(place_of(config_.cpus[i]))));
         ThreadPlan plan;
@@ -30,6 +30,7 @@ public:
         const bool told =
             plan.threads[0].cpus == plan.threads[1].cpus && plan.threads[0].schedule == plan.threads[1].schedule;
         if (!told) judge("io threads", "io", plan.threads[1]);
+        for (const std::string& name : vdev_threads) plan.threads.push_back(thread(name, plan.io));
         std::ranges::move(vcpus_, std::back_inserter(plan.threads));
         return plan;
     }
@@ -115,8 +116,9 @@ private:
 
 }  // namespace
 
-ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics) {
-    return Planner{config, host, diagnostics}.run();
+ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics,
+                            const std::vector<std::string>& vdev_threads) {
+    return Planner{config, host, diagnostics}.run(vdev_threads);
 }
 
 std::string format_thread_plan(const ThreadPlan& plan) {

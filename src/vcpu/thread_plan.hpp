@@ -33,7 +33,10 @@ struct ThreadPlan {
 /// best-effort`), and a plan that starves: vCPUs of SCHED_FIFO or SCHED_RR priorities not below that of main, or of io,
 /// could keep all CPUs busy that it may run on. SCHED_DEADLINE comes before all other threads anyway; what it leaves of
 /// each CPU is for the kernel's admission control.
-[[nodiscard]] ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics);
+///
+/// `vdev_threads`: names of io threads that vdevs have for themselves.
+[[nodiscard]] ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics,
+                                          const std::vector<std::string>& vdev_threads = {});
 
 /// A title, then a row per thread: name, CPUs, policy, priority.
 [[nodiscard]] std::string format_thread_plan(const ThreadPlan& plan);

@@ -317,6 +317,17 @@ TEST_CASE("--print=threads shows where the threads will run, and needs no right 
     CHECK(table.out.find("SCHED_DEADLINE 30 ms of 100 ms\n  vcpu/0 ") != std::string::npos);
     CHECK(table.out.find("SCHED_FIFO 99\n  vcpu/2 ") != std::string::npos);
     CHECK(table.out.ends_with("SCHED_RR 98\n"));
+    const auto disks =
+        run_with(dir,
+                 sound("vdev virtio-blk name data hostdev <disk.img threads 3\n"
+                       "vdev virtio-blk hostdev <disk.img threads 2\nvdev virtio-blk hostdev <disk.img\n"),
+                 {"--print=threads"});
+    CAPTURE(disks.err, disks.out);
+    CHECK(disks.ending == kGood);
+    for (const char* name : {"  io/data.1 ", "  io/data.2 ", "  io/disk.1 "})
+        CHECK(disks.out.find(name) != std::string::npos);
+    CHECK(disks.out.find("io/data.3") == std::string::npos);
+    CHECK(disks.out.find("io/disk.2") == std::string::npos);
 }
 
 TEST_CASE("a plan that starves main, and CPUs that are not there, are warned about by a check and refused by a run") {

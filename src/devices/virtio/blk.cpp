@@ -20,6 +20,11 @@ void run_on(EventLoop& loop, Work work) noexcept {
 
 }  // namespace
 
+std::string blk_thread_name(const std::string& base, unsigned queue) {
+    const std::string number = fmt::format(".{}", queue);
+    return base.substr(0, kLongestThreadName - number.size()) + number;
+}
+
 VirtioBlk::VirtioBlk(VdevContext& context, BlkOptions options)
     : options_{std::move(options)},
       main_loop_{context.loop()},
@@ -57,9 +62,8 @@ void VirtioBlk::refuse(const BlockFileError& error) const {
 void VirtioBlk::make_queues(const GuestMemory& memory) {
     queues_.emplace_back(memory, main_loop_, disk_);
     for (unsigned i = 1; i < options_.threads; ++i) {
-        const std::string number = fmt::format(".{}", i);
-        const std::string name = options_.thread_name.substr(0, kLongestThreadName - number.size());
-        queues_.emplace_back(memory, own_loops_.emplace_back(name + number, main_loop_.poll_time()), disk_);
+        const std::string name = blk_thread_name(options_.thread_name, i);
+        queues_.emplace_back(memory, own_loops_.emplace_back(name, main_loop_.poll_time()), disk_);
     }
 }
 

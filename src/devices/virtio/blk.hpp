@@ -27,6 +27,9 @@ struct BlkOptions {
     unsigned threads = 1;  ///< and queues
 };
 
+/// Of the thread that serves that queue; `queue` is not 0.
+[[nodiscard]] std::string blk_thread_name(const std::string& base, unsigned queue);
+
 class VirtioBlk final : public VirtioDevice {
 public:
     static constexpr std::uint16_t kQueueSize = 256;

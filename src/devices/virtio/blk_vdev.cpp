@@ -2,6 +2,7 @@
 // The options of virtio-blk.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "devices/virtio/blk.hpp"
@@ -17,6 +18,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "hostdev",
      .type = ArgType::HostDev,
      .help = "file or block device; < makes it read-only; without one there is no disk"},
@@ -57,6 +59,18 @@ unsigned threads_of(const VdevSpec& spec) {
     return static_cast<unsigned>(threads);
 }
 
+std::string thread_name_of(const VdevSpec& spec) {
+    return fmt::format("io/{}", spec.name().empty() ? "disk" : spec.name());
+}
+
+std::vector<std::string> own_threads(const VdevSpec& spec) {
+    const auto* const threads = spec.get<std::uint64_t>("threads");
+    std::vector<std::string> names;
+    for (unsigned i = 1; threads != nullptr && i < std::min(*threads, kMostThreads); ++i)
+        names.push_back(blk_thread_name(thread_name_of(spec), i));
+    return names;
+}
+
 std::string serial_of(const VdevSpec& spec) {
     const OptionValue* const option = spec.find("serial");
     if (option == nullptr) return std::string{spec.name()};
@@ -88,7 +102,7 @@ BlkOptions options_of(const VdevSpec& spec) {
     out.file = file_of(spec, hostdev);
     out.where = hostdev.where;
     out.label = fmt::format("{}: {}", virtio_label(spec), out.file.path);
-    out.thread_name = fmt::format("io/{}", spec.name().empty() ? "disk" : spec.name());
+    out.thread_name = thread_name_of(spec);
     out.serial = serial_of(spec);
     if (const auto* const delayed = spec.get<Delay>("delayed")) out.delayed = *delayed;
     out.discards = is_enabled(spec, "discard", true);
@@ -104,6 +118,7 @@ extern constinit const VdevType kVirtioBlk{
     .make = [](const VdevSpec& spec, VdevContext& context) -> std::unique_ptr<Vdev> {
         return make_virtio_vdev(spec, context, std::make_unique<VirtioBlk>(context, options_of(spec)));
     },
-    .level = true};
+    .level = true,
+    .threads = own_threads};
 
 }  // namespace qvm
