@@ -15,7 +15,7 @@ syntax sync fromstart
 " Arguments
 syntax match qvmconfValue /[^ \t\r"#]\+/ contained contains=@qvmconfParts
 syntax cluster qvmconfParts contains=qvmconfChoice,qvmconfNumber,qvmconfPriority,qvmconfLine,qvmconfSpace,qvmconfDirection,qvmconfSubstitution,qvmconfPlain
-syntax match qvmconfChoice /\<\%(abort\|auto\|disable\|dump\|dump,fiq\|dump,terminate\|enable\|fail\|false\|fiq\|forever\|ignore\|instruction\|keyboard\|mouse\|multi-touch\|none\|off\|on\|pointer\|reference\|register\|required\|single-touch\|terminate\|touch\|touchscreen\|true\|warn\)\>/ contained
+syntax match qvmconfChoice /\<\%(abort\|auto\|disable\|dump\|dump,fiq\|dump,terminate\|enable\|fail\|false\|fiq\|forever\|ignore\|instruction\|keyboard\|mouse\|multi-touch\|none\|off\|on\|packed\|pointer\|reference\|register\|required\|single-touch\|split\|terminate\|touch\|touchscreen\|true\|warn\)\>/ contained
 
 " Options
 syntax match qvmconfContext /\<\%(cpu\|pass\|reserve\|vdev\)\>/
@@ -23,7 +23,7 @@ syntax match qvmconfBlob /\<\%(acpi\|data\|fdt\|guest\|initrd\)\>/
 syntax match qvmconfSwitch /\<\%(debug\|dryrun\)\>/
 syntax match qvmconfGlobal /\<\%(cmdline\|dump\|load\|ram\|rom\|safety\|set\|system\|unsupported\|user\)\>/ nextgroup=qvmconfValue skipwhite skipempty
 syntax match qvmconfFlag /\<\%(legacy\|legacy-free\|tx-backpressure\)\>/
-syntax match qvmconfOption /\<\%(action\|allow\|batch\|bind-mode\|clone\|cluster\|create\|delayed\|deny\|dio\|directio\|discard\|display\|force_dev_presence\|frequency\|gicc\|gicd\|gicr\|global_alpha\|host_path\|hostdev\|hostvector\|intr\|intrmap\|loc\|mac\|msi\|mtu\|name\|num_req_queues\|offset\|options\|partition\|peer\|peerfeats\|pipeline\|port\|protocol\|queues\|rate\|reg\|runmask\|sched\|screen\|serial\|size\|tag\|tapdev\|threads\|version\|vhost\|window\|zorder\)\>/ nextgroup=qvmconfValue skipwhite skipempty
+syntax match qvmconfOption /\<\%(action\|allow\|batch\|bind-mode\|clone\|cluster\|create\|delayed\|deny\|dio\|directio\|discard\|display\|force_dev_presence\|frequency\|gicc\|gicd\|gicr\|global_alpha\|host_path\|hostdev\|hostvector\|intr\|intrmap\|loc\|mac\|msi\|mtu\|name\|num_req_queues\|offset\|options\|partition\|peer\|peerfeats\|pipeline\|port\|protocol\|queues\|rate\|reg\|ring\|runmask\|sched\|screen\|serial\|size\|tag\|tapdev\|threads\|version\|vhost\|window\|zorder\)\>/ nextgroup=qvmconfValue skipwhite skipempty
 syntax match qvmconfVdev /\<\%(vdev\)\>/ nextgroup=qvmconfType,qvmconfValue skipwhite skipempty
 syntax match qvmconfSet /\<\%(set\)\>/ nextgroup=qvmconfVariable,qvmconfValue skipwhite skipempty
 syntax match qvmconfLog /\<\%(log\|logger\)\>/ nextgroup=qvmconfSeverities,qvmconfValue skipwhite skipempty

@@ -31,6 +31,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "hostdev",
      .type = ArgType::HostDev,
      .help = "the host's end: -, a path, /dev/ptmx, unix-listen:path or |command, after < for input only or > for "

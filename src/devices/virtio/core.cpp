@@ -59,7 +59,8 @@ void VirtioCore::wait_for_end() noexcept {
 }
 
 std::uint64_t VirtioCore::offered() const noexcept {
-    return device_->features() | virtio_feature::kVersion1 | (device_->ring_features() & kRingFeatures);
+    return device_->features() | virtio_feature::kVersion1 |
+           (device_->ring_features() & kRingFeatures & ~host_.withheld);
 }
 
 std::uint32_t VirtioCore::read(VirtioReg reg) noexcept {

@@ -25,7 +25,8 @@ namespace qvm {
 struct VirtioHost {
     EventLoop& loop;
     Log& log;
-    std::string name;  ///< of the vdev, for messages
+    std::string name;            ///< of the vdev, for messages
+    std::uint64_t withheld = 0;  ///< features of VirtioDevice::ring_features() that are not offered
 };
 
 /// Registers are touched by vCPUs under mutex_; the device is started and stopped on the loop's thread. What the device

@@ -154,6 +154,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "rate",
      .type = ArgType::Size,
      .help = "most bytes per second that the guest gets, up to 1G",

@@ -16,8 +16,10 @@ std::string virtio_label(const VdevSpec& spec) {
 
 std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
                                        std::unique_ptr<VirtioDevice> device) {
-    if (context.on_pci()) return std::make_unique<VirtioPci>(context, virtio_label(spec), std::move(device));
-    return std::make_unique<VirtioMmio>(context, virtio_label(spec), std::move(device));
+    const auto* const ring = spec.get<std::string>("ring");
+    const std::uint64_t withheld = ring != nullptr && *ring == "split" ? virtio_feature::kRingPacked : 0;
+    if (context.on_pci()) return std::make_unique<VirtioPci>(context, virtio_label(spec), std::move(device), withheld);
+    return std::make_unique<VirtioMmio>(context, virtio_label(spec), std::move(device), withheld);
 }
 
 }  // namespace qvm

@@ -59,9 +59,10 @@ std::optional<VirtioReg> common_register(std::uint64_t offset) noexcept {
 
 }  // namespace
 
-VirtioMmio::VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device)
+VirtioMmio::VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
+                       std::uint64_t withheld)
     : interrupts_{context.irq()},
-      core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name)}} {
+      core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name), withheld}} {
     if (core_.config_size() > kWindow - kConfig) throw std::logic_error{"virtio: configuration too large for MMIO"};
     context.map(GuestLocation::Space::Memory, kWindow, *this);
     constexpr auto kNotify = static_cast<std::uint64_t>(MmioReg::QueueNotify);

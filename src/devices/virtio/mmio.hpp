@@ -14,8 +14,9 @@ public:
     static constexpr std::uint64_t kWindow = 0x200;
     static constexpr std::uint64_t kConfig = 0x100;
 
-    /// The device's configuration must fit into what is left of the window.
-    VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device);
+    /// The device's configuration must fit into what is left of the window. `withheld`: see VirtioHost.
+    VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
+               std::uint64_t withheld = 0);
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override;
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;

@@ -15,6 +15,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "mac", .type = ArgType::Mac, .help = "its hardware address", .fallback = "made from system and name"},
     {.name = "peer",
      .type = ArgType::String,

@@ -2,6 +2,9 @@
 // Options that every virtio vdev has (qvmconf specification 4.3).
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "config/option_spec.hpp"
 
 namespace qvm {
@@ -16,6 +19,12 @@ inline constexpr OptionSpec kVirtioLegacy{.name = "legacy",
                                           .type = ArgType::Flag,
                                           .help = "the interface of virtio 0.9.5 in place of 1.x",
                                           .no_effect = "not yet: the interface is that of virtio 1.x"};
+inline constexpr std::array<std::string_view, 2> kVirtioRings{"packed", "split"};
+inline constexpr OptionSpec kVirtioRing{.name = "ring",
+                                        .type = ArgType::Choice,
+                                        .help = "layout of its queues; packed: the driver may choose",
+                                        .fallback = "packed",
+                                        .choices = kVirtioRings};
 
 /// Registers of a virtio vdev with an address; without one it is on PCI.
 inline constexpr VdevFootprint kVirtioFootprint{.size = 0x200, .pci = PciUse::WithoutAddress};

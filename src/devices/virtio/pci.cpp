@@ -79,13 +79,15 @@ void add_structure(PciFunction& function, CfgType type, std::uint32_t offset, st
 
 }  // namespace
 
-VirtioPci::VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device)
-    : VirtioPci{context, context.pci(identity_of(*device)), std::move(name), std::move(device)} {}
+VirtioPci::VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
+                     std::uint64_t withheld)
+    : VirtioPci{context.pci(identity_of(*device)),
+                {context.loop(), context.log(), std::move(name), withheld},
+                std::move(device)} {}
 
-VirtioPci::VirtioPci(VdevContext& context, PciFunction& function, std::string name,
-                     std::unique_ptr<VirtioDevice> device)
+VirtioPci::VirtioPci(PciFunction& function, VirtioHost host, std::unique_ptr<VirtioDevice> device)
     : interrupts_{function, kMsixBar, static_cast<unsigned>(device->queue_sizes().size())},
-      core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name)}} {
+      core_{std::move(device), interrupts_, std::move(host)} {
     if (core_.config_size() > kNotify - kDeviceConfig || core_.queues() > (kBarSize - kNotify) / kNotifyMultiplier)
         throw std::logic_error{"virtio: too large for PCI"};
     interrupts_.on_switch([this] { core_.interrupts_moved(); });

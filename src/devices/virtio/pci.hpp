@@ -27,14 +27,14 @@ public:
     static constexpr std::uint32_t kBarSize = 0x4000;
     static constexpr std::uint32_t kNotifyMultiplier = 4;
 
-    /// The device's configuration and its doorbells must fit into a page each.
-    VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device);
+    /// The device's configuration and its doorbells must fit into a page each. `withheld`: see VirtioHost.
+    VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, std::uint64_t withheld = 0);
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override;
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
 
 private:
-    VirtioPci(VdevContext& context, PciFunction& function, std::string name, std::unique_ptr<VirtioDevice> device);
+    VirtioPci(PciFunction& function, VirtioHost host, std::unique_ptr<VirtioDevice> device);
 
     void add_structures(PciFunction& function);
     [[nodiscard]] std::uint32_t read_common(std::uint64_t offset, std::size_t width) noexcept;

@@ -64,6 +64,19 @@ TEST_CASE("virtio 1.2, 5.4.6: a buffer comes back with random bytes, by every ki
     }
 }
 
+TEST_CASE("ring split: packed rings are not offered") {
+    for (const char* layout : {"split", "packed"}) {
+        FakeContext context;
+        FakeSpec spec{kVirtioEntropy.syntax};
+        spec.with("ring", std::string{layout});
+        const auto vdev = kVirtioEntropy.make(spec.get(), context);
+        const MmioDriver driver{context};
+        const bool offers = (driver.offered() & virtio_feature::kRingPacked) != 0;
+        CHECK(offers == (std::string_view{layout} == "packed"));
+        CHECK((driver.offered() & virtio_feature::kIndirectDesc) != 0);
+    }
+}
+
 TEST_CASE("no byte is written behind what the device says it wrote") {
     Bench bench{1600};  // bursts of 100
     bench.driver.start(0);

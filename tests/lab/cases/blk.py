@@ -11,25 +11,44 @@ PLACES = {"mmio": ["loc 0xd0000000 intr ioapic:20", "loc 0xd0000200 intr ioapic:
 DRIVER = {"mmio": "virtio_mmio", "pci": "virtio_pci"}
 DATA = "/dev/shm/data.img"
 
+# Bit 34 of the features that the driver has taken: packed rings.
 VERIFIED_IO = """\
-fio --name verified --filename /dev/vdb --rw randrw --bsrange 512-16k --size 2M --io_size 1M --ioengine libaio --iodepth 16 \\
-    --direct 1 --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal >/run/fio.out || { cat /run/fio.out; exit 1; }
+for disk in vdb vdc vdd vde; do
+    echo RING $disk $(cut -c 35 /sys/block/$disk/device/features) $(readlink -f /sys/block/$disk/device/.. | sed 's,.*/,,')
+done
+fio --rw randrw --bsrange 512-16k --size 1M --io_size 512k --ioengine libaio --iodepth 16 --direct 1 \\
+    --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal \\
+    --name b --filename /dev/vdb --name c --filename /dev/vdc --name d --filename /dev/vdd --name e --filename /dev/vde \\
+    >/run/fio.out || { cat /run/fio.out; exit 1; }
 echo VERIFIED
 """
+# vdc to vde: with vdb, every transport and layout of rings.
+MORE_DISKS = {
+    "c": "ring split loc 0xd0000400 intr ioapic:22",
+    "d": "ring packed",
+    "e": "ring split",
+}
+RINGS = [("vdb", "1", "LNRO0005:"), ("vdc", "0", "LNRO0005:"), ("vdd", "1", "0000:00:"), ("vde", "0", "0000:00:")]
 
 
-def guest_on_disks(lab: Lab, transport: str, script: str) -> str:
+def guest_on_disks(lab: Lab, transport: str, script: str, more: dict[str, str] = {}) -> str:
     """Its root is /dev/vda, which it cannot write to; /dev/vdb is there to be worked on."""
     root, data = PLACES[transport]
     vdevs = f"vdev virtio-blk name root\n    hostdev <{lab.root_image()}\n    {root}\n"
     vdevs += f"vdev virtio-blk name data\n    hostdev {DATA}\n    threads 2\n    {data}\n"
-    extras = Extras(modules=(DRIVER[transport], "virtio_blk", "crc32c_generic", "ext4"))
+    for letter, options in more.items():
+        vdevs += f"vdev virtio-blk name {letter}\n    hostdev {image(letter)}\n    {options}\n"
+    extras = Extras(modules=(*(DRIVER.values() if more else [DRIVER[transport]]), "virtio_blk", "crc32c_generic", "ext4"))
     return lab.guest_with(script, extras, cmdline="quiet lab.root=/dev/vda", cpus=2, vdevs=CONSOLE + vdevs)
 
 
-def make_disk(lab: Lab, megabytes: int) -> None:
-    lab.run_in_l1("/bin/busybox", "rm", "-f", DATA)
-    lab.run_in_l1("/bin/busybox", "truncate", "-s", f"{megabytes}M", DATA)
+def image(letter: str) -> str:
+    return f"/dev/shm/{letter}.img"
+
+
+def make_disk(lab: Lab, megabytes: int, path: str = DATA) -> None:
+    lab.run_in_l1("/bin/busybox", "rm", "-f", path)
+    lab.run_in_l1("/bin/busybox", "truncate", "-s", f"{megabytes}M", path)
 
 
 def kilobytes_of_disk(lab: Lab) -> int:
@@ -45,6 +64,8 @@ def ends_well(vm) -> None:
 @case(limit=90)
 def root_fio_mkfs_and_trim(lab: Lab):
     make_disk(lab, 64)
+    for letter in MORE_DISKS:
+        make_disk(lab, 4, image(letter))
     script = (
         "echo ROOT $(sed -n 's,^\\(/dev/vda\\) / .*,\\1,p' /proc/mounts) SERIAL $(cat /sys/block/vdb/serial)\n"
         + VERIFIED_IO
@@ -55,8 +76,10 @@ def root_fio_mkfs_and_trim(lab: Lab):
         "rm /mnt/file; sync; fstrim /mnt; umount /mnt\n"
         "e2fsck -fn /dev/vdb >/dev/null 2>&1\n"
     )
-    vm = lab.start(guest_on_disks(lab, "mmio", script))
+    vm = lab.start(guest_on_disks(lab, "mmio", script, MORE_DISKS))
     vm.expect("ROOT /dev/vda SERIAL data")
+    for disk, packed, parent in RINGS:
+        vm.expect(f"RING {disk} {packed} {parent}")
     vm.expect("VERIFIED")
     vm.expect("FULL")
     full = kilobytes_of_disk(lab)
