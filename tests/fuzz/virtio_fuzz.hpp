@@ -20,7 +20,10 @@ class VirtioFuzz {
 public:
     static constexpr std::uint64_t kRam = 64 * kKiB;
 
-    explicit VirtioFuzz(bool on_pci) {
+    enum class Interface { Pci, Mmio, LegacyMmio };
+    explicit VirtioFuzz(Interface interface) {
+        const bool on_pci = interface == Interface::Pci;
+        if (interface == Interface::LegacyMmio) spec_.with("legacy", std::monostate{});
         context_.pci_wanted = on_pci;
         context_.ram.add(Range::make(0, kRam).value(), GuestMemory::Kind::Ram);
         spec_.with("rate", std::uint64_t{1} << 30);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registers of virtio over MMIO (virtio 1.2, 4.2).
+// The registers of virtio over MMIO (virtio 1.2, 4.2), of the interface that the first byte chooses.
 #include "fuzz/virtio_fuzz.hpp"
 
 namespace {
@@ -9,7 +9,7 @@ using namespace qvm::test;
 
 class MmioFuzz final : public VirtioFuzz {
 public:
-    MmioFuzz() : VirtioFuzz{false} {}
+    explicit MmioFuzz(Interface interface) : VirtioFuzz{interface}, legacy_{interface == Interface::LegacyMmio} {}
 
 private:
     void begin() override {
@@ -21,12 +21,19 @@ private:
     void accept(std::uint64_t features) override {
         write(0x024, 0);
         write(0x020, static_cast<std::uint32_t>(features));
+        if (legacy_) return;
         write(0x024, 1);
         write(0x020, static_cast<std::uint32_t>(features >> 32));
     }
     void set_up_queue(const QueueSetup& setup) override {
         write(0x030, 0);
         write(0x038, setup.size);
+        if (legacy_) {
+            constexpr std::uint32_t kPage = 0x1000;
+            write(0x028, kPage);
+            write(0x03c, 4);
+            return write(0x040, static_cast<std::uint32_t>(raw(setup.descriptors) / kPage));
+        }
         write_address(0x080, setup.descriptors);
         write_address(0x090, setup.driver);
         write_address(0x0a0, setup.device);
@@ -50,12 +57,15 @@ private:
         return static_cast<std::uint32_t>(context_.read(reg, 4));
     }
     void write(std::uint64_t reg, std::uint32_t value) const { context_.write(reg, value, 4); }
+
+    const bool legacy_;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static MmioFuzz fuzz;
-    fuzz.run(data, size);
+    static MmioFuzz modern{VirtioFuzz::Interface::Mmio};
+    static MmioFuzz legacy{VirtioFuzz::Interface::LegacyMmio};
+    if (size != 0) ((data[0] & 1) != 0 ? legacy : modern).run(data + 1, size - 1);
     return 0;
 }

@@ -11,7 +11,7 @@ using namespace qvm::test;
 
 class PciFuzz final : public VirtioFuzz {
 public:
-    PciFuzz() : VirtioFuzz{true} { context_.pci_host->connect(); }
+    PciFuzz() : VirtioFuzz{Interface::Pci} { context_.pci_host->connect(); }
 
 private:
     /// The driver may have moved BARs, and masked and routed vectors.

@@ -31,9 +31,12 @@ public:
         kDeviceFeaturesSel = 0x014,
         kDriverFeatures = 0x020,
         kDriverFeaturesSel = 0x024,
+        kGuestPageSize = 0x028,
         kQueueSel = 0x030,
         kQueueNumMax = 0x034,
         kQueueNum = 0x038,
+        kQueueAlign = 0x03c,
+        kQueuePfn = 0x040,
         kQueueReady = 0x044,
         kQueueNotify = 0x050,
         kInterruptStatus = 0x060,
@@ -73,6 +76,25 @@ public:
         while (set_up_queue(features | virtio_feature::kVersion1)) {
         }
         write(kStatus, 0xf);
+    }
+    /// The same by the legacy interface (virtio 1.2, 4.2.4), with the first queue only: the heap must be unused.
+    /// Returns whether the device has started.
+    bool start_legacy(std::uint32_t features) {
+        constexpr std::uint32_t kPage = 0x1000, kAlign = 4;
+        write(kStatus, 0);
+        write(kStatus, 3);
+        write(kDriverFeaturesSel, 0);
+        write(kDriverFeatures, features);
+        write(kGuestPageSize, kPage);
+        write(kQueueSel, 0);
+        const auto size = static_cast<std::uint16_t>(read(kQueueNumMax));
+        queues_.clear();
+        queues_.push_back(make_queue_driver(heap, size, features));
+        write(kQueueNum, size);
+        write(kQueueAlign, kAlign);
+        write(kQueuePfn, static_cast<std::uint32_t>(raw(queues_[0]->setup().descriptors) / kPage));
+        write(kStatus, 7);
+        return read(kStatus) == 7;
     }
     void reset() const { write(kStatus, 0); }
 

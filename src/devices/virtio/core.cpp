@@ -17,6 +17,7 @@ constexpr std::uint8_t kDriverBits = kAcknowledge | kDriver | kDriverOk | kFeatu
 /// Of the features that concern all devices, those that depend on whoever serves the rings.
 constexpr std::uint64_t kRingFeatures =
     virtio_feature::kIndirectDesc | virtio_feature::kEventIdx | virtio_feature::kRingPacked | virtio_feature::kInOrder;
+constexpr std::uint64_t kLegacyFeatures = UINT32_MAX;
 constexpr std::chrono::seconds kQuietWait{2};
 
 }  // namespace
@@ -59,8 +60,9 @@ void VirtioCore::wait_for_end() noexcept {
 }
 
 std::uint64_t VirtioCore::offered() const noexcept {
-    return device_->features() | virtio_feature::kVersion1 |
-           (device_->ring_features() & kRingFeatures & ~host_.withheld);
+    const std::uint64_t all = device_->features() | virtio_feature::kVersion1 |
+                              (device_->ring_features() & kRingFeatures & ~host_.style.withheld);
+    return host_.style.legacy ? all & kLegacyFeatures : all;
 }
 
 std::uint32_t VirtioCore::read(VirtioReg reg) noexcept {
@@ -84,9 +86,9 @@ void VirtioCore::write_status(std::uint32_t value) noexcept {
     const bool clears = (now & kDriverBits & ~value) != 0;
     if (clears || value > UINT8_MAX) misuse_.count();
     auto added = static_cast<std::uint8_t>(value & kDriverBits & ~now);
-    if ((added & kFeaturesOk) != 0 && !features_are_good()) added &= static_cast<std::uint8_t>(~kFeaturesOk);
-    const bool starts = (added & kDriverOk) != 0;
-    if (starts && ((now | added) & kFeaturesOk) == 0) {
+    if ((added & kFeaturesOk) != 0 && (host_.style.legacy || !features_are_good()))
+        added &= static_cast<std::uint8_t>(~kFeaturesOk);
+    if ((added & kDriverOk) != 0 && !may_start(now | added)) {
         misuse_.count();
         added &= static_cast<std::uint8_t>(~kDriverOk);
     }
@@ -94,11 +96,17 @@ void VirtioCore::write_status(std::uint32_t value) noexcept {
     if ((added & kDriverOk) != 0) begin_run();
 }
 
+/// Virtio 1.2, 3.1.1 and 3.1.2: a legacy driver does not ask whether its features will do.
+bool VirtioCore::may_start(std::uint8_t status) const noexcept {
+    return host_.style.legacy ? features_are_good() : (status & kFeaturesOk) != 0;
+}
+
 /// Virtio 1.2, 2.2.2 and 6.2: a subset of what is offered, with VERSION_1.
 bool VirtioCore::features_are_good() const noexcept {
     const std::uint64_t wanted = registers_.features();
     if (!registers_.features_exist() || (wanted & ~offered()) != 0) return false;
-    return (wanted & virtio_feature::kVersion1) != 0 && device_->accepts(wanted);
+    const bool modern = (wanted & virtio_feature::kVersion1) != 0;
+    return modern != host_.style.legacy && device_->accepts(wanted);
 }
 
 void VirtioCore::begin_run() noexcept {

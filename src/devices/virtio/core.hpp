@@ -21,12 +21,18 @@
 
 namespace qvm {
 
+/// What the vdev's options say of the interface, whatever the device.
+struct VirtioStyle {
+    std::uint64_t withheld = 0;  ///< features of VirtioDevice::ring_features() that are not offered
+    bool legacy = false;         ///< that of virtio 0.9.5: neither VERSION_1 nor FEATURES_OK, and 32 features
+};
+
 /// What a core stands on. All of it outlives the core.
 struct VirtioHost {
     EventLoop& loop;
     Log& log;
-    std::string name;            ///< of the vdev, for messages
-    std::uint64_t withheld = 0;  ///< features of VirtioDevice::ring_features() that are not offered
+    std::string name;  ///< of the vdev, for messages
+    VirtioStyle style{};
 };
 
 /// Registers are touched by vCPUs under mutex_; the device is started and stopped on the loop's thread. What the device
@@ -75,6 +81,7 @@ private:
     [[nodiscard]] std::uint64_t offered() const noexcept;
     [[nodiscard]] std::uint8_t generation() noexcept;
     void write_status(std::uint32_t value) noexcept;
+    [[nodiscard]] bool may_start(std::uint8_t status) const noexcept;
     [[nodiscard]] bool features_are_good() const noexcept;
     void end_run() noexcept;
     void begin_run() noexcept;

@@ -17,9 +17,17 @@ std::string virtio_label(const VdevSpec& spec) {
 std::unique_ptr<Vdev> make_virtio_vdev(const VdevSpec& spec, VdevContext& context,
                                        std::unique_ptr<VirtioDevice> device) {
     const auto* const ring = spec.get<std::string>("ring");
-    const std::uint64_t withheld = ring != nullptr && *ring == "split" ? virtio_feature::kRingPacked : 0;
-    if (context.on_pci()) return std::make_unique<VirtioPci>(context, virtio_label(spec), std::move(device), withheld);
-    return std::make_unique<VirtioMmio>(context, virtio_label(spec), std::move(device), withheld);
+    VirtioStyle style;
+    if (ring != nullptr && *ring == "split") style.withheld = virtio_feature::kRingPacked;
+    const bool legacy = spec.has("legacy");
+    std::string label = virtio_label(spec);
+    if (context.on_pci()) {
+        if (legacy)
+            context.log().warn(label + ": 'legacy' has no effect on PCI, where the interface is that of virtio 1.x");
+        return std::make_unique<VirtioPci>(context, std::move(label), std::move(device), style);
+    }
+    style.legacy = legacy;
+    return std::make_unique<VirtioMmio>(context, std::move(label), std::move(device), style);
 }
 
 }  // namespace qvm

@@ -47,9 +47,17 @@ constexpr std::array kCommon{
 
 constexpr std::uint32_t kMagic = 0x7472'6976;  // "virt"
 constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kLegacyVersion = 1;
 constexpr std::uint32_t kVendor = 0x206d'7671;    // "qvm "
 constexpr std::uint32_t kNoRegion = 0xffff'ffff;  // length and place of a shared memory region that does not exist
 constexpr std::chrono::seconds kPatience{1};
+
+/// Virtio 1.2, 4.2.4: has MmioLegacy's in place of these.
+constexpr bool is_modern(std::uint64_t offset) noexcept {
+    constexpr std::uint64_t kQueueReady = 0x044;
+    constexpr std::uint64_t kQueueDescLow = 0x080;
+    return offset == kQueueReady || offset >= kQueueDescLow;
+}
 
 std::optional<VirtioReg> common_register(std::uint64_t offset) noexcept {
     const auto found = std::ranges::lower_bound(kCommon, offset, {}, &Common::offset);
@@ -59,11 +67,11 @@ std::optional<VirtioReg> common_register(std::uint64_t offset) noexcept {
 
 }  // namespace
 
-VirtioMmio::VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
-                       std::uint64_t withheld)
+VirtioMmio::VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, VirtioStyle style)
     : interrupts_{context.irq()},
-      core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name), withheld}} {
+      core_{std::move(device), interrupts_, {context.loop(), context.log(), std::move(name), style}} {
     if (core_.config_size() > kWindow - kConfig) throw std::logic_error{"virtio: configuration too large for MMIO"};
+    if (style.legacy) legacy_.emplace(core_);
     context.map(GuestLocation::Space::Memory, kWindow, *this);
     constexpr auto kNotify = static_cast<std::uint64_t>(MmioReg::QueueNotify);
     for (unsigned queue = 0; queue < core_.queues(); ++queue)
@@ -93,7 +101,7 @@ std::uint32_t VirtioMmio::read_register(std::uint64_t offset) noexcept {
         case MmioReg::MagicValue:
             return kMagic;
         case MmioReg::Version:
-            return kVersion;
+            return legacy_ ? kLegacyVersion : kVersion;
         case MmioReg::DeviceId:
             return core_.type();
         case MmioReg::VendorId:
@@ -108,7 +116,9 @@ std::uint32_t VirtioMmio::read_register(std::uint64_t offset) noexcept {
         default:
             break;
     }
-    if (const auto reg = common_register(offset)) return core_.read(*reg);
+    if (legacy_ && MmioLegacy::has(offset)) return legacy_->read(offset);
+    const auto reg = common_register(offset);
+    if (reg && !(legacy_ && is_modern(offset))) return core_.read(*reg);
     core_.misused();
     return 0;
 }
@@ -126,7 +136,9 @@ void VirtioMmio::write_register(std::uint64_t offset, std::uint32_t value) noexc
         default:
             break;
     }
-    if (const auto reg = common_register(offset)) return core_.write(*reg, value);
+    if (legacy_ && MmioLegacy::has(offset)) return legacy_->write(offset, value);
+    const auto reg = common_register(offset);
+    if (reg && !(legacy_ && is_modern(offset))) return core_.write(*reg, value);
     core_.misused();
 }
 
@@ -134,6 +146,7 @@ void VirtioMmio::write_register(std::uint64_t offset, std::uint32_t value) noexc
 /// has not stopped within kPatience, the driver goes on; Status says that the reset lasts, and until it is over all
 /// else is ignored.
 void VirtioMmio::write_status(std::uint32_t value) noexcept {
+    if (legacy_ && value == 0) legacy_->reset();
     core_.write(VirtioReg::Status, value);
     if (value == 0) core_.wait_for_reset(kPatience);
 }

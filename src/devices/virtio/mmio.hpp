@@ -6,6 +6,7 @@
 #include <string>
 
 #include "devices/virtio/core.hpp"
+#include "devices/virtio/mmio_legacy.hpp"
 
 namespace qvm {
 
@@ -14,9 +15,8 @@ public:
     static constexpr std::uint64_t kWindow = 0x200;
     static constexpr std::uint64_t kConfig = 0x100;
 
-    /// The device's configuration must fit into what is left of the window. `withheld`: see VirtioHost.
-    VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
-               std::uint64_t withheld = 0);
+    /// The device's configuration must fit into what is left of the window. `style`: see core.hpp.
+    VirtioMmio(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, VirtioStyle style = {});
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override;
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
@@ -42,7 +42,8 @@ private:
     void write_status(std::uint32_t value) noexcept;
 
     Interrupts interrupts_;
-    VirtioCore core_;  // last: stops the device before anything else goes
+    VirtioCore core_;  // stops the device before anything above goes
+    std::optional<MmioLegacy> legacy_;
 };
 
 }  // namespace qvm

@@ -15,10 +15,10 @@ inline constexpr OptionSpec kVirtioLoc{.name = "loc",
                                        .fallback = "the next free PCI slot"};
 inline constexpr OptionSpec kVirtioIntr{
     .name = "intr", .type = ArgType::Intr, .help = "its interrupt line, if it is not on PCI; a level"};
-inline constexpr OptionSpec kVirtioLegacy{.name = "legacy",
-                                          .type = ArgType::Flag,
-                                          .help = "the interface of virtio 0.9.5 in place of 1.x",
-                                          .no_effect = "not yet: the interface is that of virtio 1.x"};
+inline constexpr OptionSpec kVirtioLegacy{
+    .name = "legacy",
+    .type = ArgType::Flag,
+    .help = "the interface of virtio 0.9.5 in place of 1.x, if it is not on PCI, and then with split rings"};
 inline constexpr std::array<std::string_view, 2> kVirtioRings{"packed", "split"};
 inline constexpr OptionSpec kVirtioRing{.name = "ring",
                                         .type = ArgType::Choice,

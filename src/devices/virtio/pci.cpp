@@ -79,10 +79,9 @@ void add_structure(PciFunction& function, CfgType type, std::uint32_t offset, st
 
 }  // namespace
 
-VirtioPci::VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device,
-                     std::uint64_t withheld)
+VirtioPci::VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, VirtioStyle style)
     : VirtioPci{context.pci(identity_of(*device)),
-                {context.loop(), context.log(), std::move(name), withheld},
+                {context.loop(), context.log(), std::move(name), style},
                 std::move(device)} {}
 
 VirtioPci::VirtioPci(PciFunction& function, VirtioHost host, std::unique_ptr<VirtioDevice> device)

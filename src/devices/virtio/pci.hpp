@@ -27,8 +27,9 @@ public:
     static constexpr std::uint32_t kBarSize = 0x4000;
     static constexpr std::uint32_t kNotifyMultiplier = 4;
 
-    /// The device's configuration and its doorbells must fit into a page each. `withheld`: see VirtioHost.
-    VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, std::uint64_t withheld = 0);
+    /// The device's configuration and its doorbells must fit into a page each. `style`: see core.hpp; never
+    /// legacy.
+    VirtioPci(VdevContext& context, std::string name, std::unique_ptr<VirtioDevice> device, VirtioStyle style = {});
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override;
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;

@@ -11,24 +11,32 @@ PLACES = {"mmio": ["loc 0xd0000000 intr ioapic:20", "loc 0xd0000200 intr ioapic:
 DRIVER = {"mmio": "virtio_mmio", "pci": "virtio_pci"}
 DATA = "/dev/shm/data.img"
 
-# Bit 34 of the features that the driver has taken: packed rings.
+# Bits 32 and 34 of the features that the driver has taken: virtio 1.x and packed rings.
 VERIFIED_IO = """\
-for disk in vdb vdc vdd vde; do
-    echo RING $disk $(cut -c 35 /sys/block/$disk/device/features) $(readlink -f /sys/block/$disk/device/.. | sed 's,.*/,,')
+for disk in vdb vdc vdd vde vdf; do
+    echo RING $disk $(cut -c 33,35 /sys/block/$disk/device/features) $(readlink -f /sys/block/$disk/device/.. | sed 's,.*/,,')
 done
 fio --rw randrw --bsrange 512-16k --size 1M --io_size 512k --ioengine libaio --iodepth 16 --direct 1 \\
     --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal \\
     --name b --filename /dev/vdb --name c --filename /dev/vdc --name d --filename /dev/vdd --name e --filename /dev/vde \\
+    --name f --filename /dev/vdf \\
     >/run/fio.out || { cat /run/fio.out; exit 1; }
 echo VERIFIED
 """
-# vdc to vde: with vdb, every transport and layout of rings.
+# vdc to vdf: with vdb, every transport and layout of rings.
 MORE_DISKS = {
     "c": "ring split loc 0xd0000400 intr ioapic:22",
-    "d": "ring packed",
-    "e": "ring split",
+    "d": "legacy loc 0xd0000600 intr ioapic:23",
+    "e": "ring packed",
+    "f": "ring split",
 }
-RINGS = [("vdb", "1", "LNRO0005:"), ("vdc", "0", "LNRO0005:"), ("vdd", "1", "0000:00:"), ("vde", "0", "0000:00:")]
+RINGS = {
+    "vdb": "11 LNRO0005:",
+    "vdc": "10 LNRO0005:",
+    "vdd": "00 LNRO0005:",
+    "vde": "11 0000:00:",
+    "vdf": "10 0000:00:",
+}
 
 
 def guest_on_disks(lab: Lab, transport: str, script: str, more: dict[str, str] = {}) -> str:
@@ -61,7 +69,7 @@ def ends_well(vm) -> None:
     check_calm(vm)
 
 
-@case(limit=90)
+@case(limit=180)
 def root_fio_mkfs_and_trim(lab: Lab):
     make_disk(lab, 64)
     for letter in MORE_DISKS:
@@ -78,8 +86,8 @@ def root_fio_mkfs_and_trim(lab: Lab):
     )
     vm = lab.start(guest_on_disks(lab, "mmio", script, MORE_DISKS))
     vm.expect("ROOT /dev/vda SERIAL data")
-    for disk, packed, parent in RINGS:
-        vm.expect(f"RING {disk} {packed} {parent}")
+    for disk, features in RINGS.items():
+        vm.expect(f"RING {disk} {features}")
     vm.expect("VERIFIED")
     vm.expect("FULL")
     full = kilobytes_of_disk(lab)
