@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "vmm/unique_fd.hpp"
 
@@ -19,13 +18,6 @@ namespace qvm {
 
 /// `name` below `parent` is what is open as `fd`.
 [[nodiscard]] bool is_still(int parent, const char* name, int fd) noexcept;
-
-/// File `name` has `text` from one moment to the next: no reader ever sees a part of it. Mode 0644, less the umask.
-/// Throws HostError.
-void replace_file(int directory, const std::string& name, std::string_view text);
-
-/// All of `text` into `fd`. Throws HostError.
-void write_all(int fd, std::string_view text);
 
 /// Calls `visit` with the name of each entry; "." and ".." are left out. Entries that cannot be read are skipped.
 void for_each_entry(int directory, const std::function<void(const std::string&)>& visit);

@@ -15,6 +15,7 @@
 
 #include "ops/directory.hpp"
 #include "vmm/error.hpp"
+#include "vmm/replace_file.hpp"
 
 namespace qvm {
 namespace {
