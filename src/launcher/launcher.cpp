@@ -14,6 +14,7 @@
 
 #include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
+#include "launcher/balloon_check.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/life.hpp"
 #include "launcher/memory_setup.hpp"
@@ -229,6 +230,7 @@ private:
 /// What can be known of the host without starting anything.
 void check_host(const VmConfig& config, Diagnostics& diagnostics) {
     check_memory(config, diagnostics);
+    check_balloon(config, diagnostics);
     if (!config.user) return;
     try {
         (void)find_identity(*config.user);
