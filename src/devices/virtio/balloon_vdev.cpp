@@ -15,6 +15,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "size",
      .type = ArgType::Size,
      .help = "how much memory the guest is asked to give back at its start",
