@@ -31,16 +31,6 @@ constexpr std::array kHpet{
     OptionSpec{.name = "legacy-free", .type = ArgType::Flag, .help = "it cannot replace the legacy timers"},
 };
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
-constexpr std::array kFs{
-    kLoc,
-    kIntr,
-    kLegacy,
-    OptionSpec{.name = "host_path", .type = ArgType::String, .help = "the host's directory"},
-    OptionSpec{.name = "tag", .type = ArgType::String, .help = "the name that the guest mounts"},
-    OptionSpec{.name = "num_req_queues", .type = ArgType::Number, .help = "request queues"},
-    OptionSpec{.name = "directio", .type = ArgType::Choice, .help = "direct I/O", .choices = kTruth},
-    kSched,
-};
 constexpr std::array<std::string_view, 7> kScreens{"keyboard",    "mouse",        "pointer",    "touch",
                                                    "touchscreen", "single-touch", "multi-touch"};
 constexpr std::array kInput{
@@ -87,7 +77,6 @@ constexpr std::array kTypes{
     VdevSyntax{"8259", "legacy interrupt controller", kLocOnly, Boards::X86, {.size = 2, .io = true, .lines = 8}},
     VdevSyntax{"timer8254", "programmable interval timer", kLocIntr, Boards::X86, {.size = 4, .io = true}},
     VdevSyntax{"hpet", "high precision event timers", kHpet, Boards::X86, {.size = 1024}},
-    VdevSyntax{"virtio-fs", "directory of the host", kFs, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-input", "keyboard, mouse or touch screen", kInput, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-snd", "sound card", kVirtio, Boards::Both, kVirtioDevice},

@@ -11,17 +11,20 @@ extern const VdevType kPciDummy;
 extern const VdevType kPl011;
 extern const VdevType kRtcPl031;
 extern const VdevType kSer8250;
+extern const VdevType kVhostUser;
 extern const VdevType kVirtioBalloon;
 extern const VdevType kVirtioBlk;
 extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
+extern const VdevType kVirtioFs;
 extern const VdevType kVirtioNet;
 extern const VdevType kWdtSp805;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy,  &kPl011,         &kRtcPl031,      &kSer8250,   &kVirtioBalloon,
-                                    &kVirtioBlk, &kVirtioConsole, &kVirtioEntropy, &kVirtioNet, &kWdtSp805};
+constexpr const VdevType* kCommon[]{&kPciDummy,      &kPl011,         &kRtcPl031,  &kSer8250,
+                                    &kVhostUser,     &kVirtioBalloon, &kVirtioBlk, &kVirtioConsole,
+                                    &kVirtioEntropy, &kVirtioFs,      &kVirtioNet, &kWdtSp805};
 
 }  // namespace
 

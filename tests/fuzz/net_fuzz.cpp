@@ -86,6 +86,7 @@ class Transport final : public VirtioTransport {
 public:
     void config_changed() noexcept override {}
     void needs_reset(std::string_view why) noexcept override { promise(!why.empty(), "a reset has a reason"); }
+    void demand_reset() noexcept override {}
 };
 
 class Commands final : public NetCommands {

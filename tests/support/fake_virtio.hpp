@@ -72,6 +72,7 @@ public:
         reset_reasons_.emplace_back(why);
         changed_.notify_all();
     }
+    void demand_reset() noexcept override { needs_reset("demanded"); }
 
     [[nodiscard]] unsigned config_changes() const {
         const std::lock_guard lock{mutex_};

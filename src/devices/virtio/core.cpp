@@ -197,9 +197,13 @@ void VirtioCore::config_changed() noexcept {
     if (live_.load(std::memory_order_acquire)) interrupts_.config_changed();
 }
 
-/// Virtio 1.2, 2.1.2. The bit is for a driver that is there; a reset that is under way makes it go away again.
 void VirtioCore::needs_reset(std::string_view why) noexcept {
     broken_.count(why);
+    demand_reset();
+}
+
+/// Virtio 1.2, 2.1.2. The bit is for a driver that is there; a reset that is under way makes it go away again.
+void VirtioCore::demand_reset() noexcept {
     std::uint8_t now = status_.load();
     while ((now & kDriverOk) != 0 && (now & kNeedsReset) == 0) {
         if (!status_.compare_exchange_weak(now, now | kNeedsReset)) continue;

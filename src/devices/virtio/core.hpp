@@ -74,6 +74,7 @@ public:
 
     void config_changed() noexcept override;
     void needs_reset(std::string_view why) noexcept override;
+    void demand_reset() noexcept override;
 
 private:
     enum class Phase : std::uint8_t { Idle, Running, Stopping };

@@ -41,6 +41,8 @@ public:
     virtual void config_changed() noexcept = 0;
     /// The driver broke a rule: DEVICE_NEEDS_RESET. `why` goes to the log, sparingly.
     virtual void needs_reset(std::string_view why) noexcept = 0;
+    /// DEVICE_NEEDS_RESET for a reason that is not the driver's and that the log has been told of.
+    virtual void demand_reset() noexcept = 0;
 };
 
 /// Called on vCPU threads: features, configuration. Called on the thread of VdevContext::loop(): start and stop. A

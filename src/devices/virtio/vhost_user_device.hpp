@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// A virtio device of any type whose queues a vhost-user back end serves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "devices/host/vhost_user.hpp"
+#include "devices/virtio/virtio_device.hpp"
+
+namespace qvm {
+
+/// What the front end must know of a type of device (virtio 1.2, 5).
+struct VhostUserKind {
+    std::uint16_t type = 0;
+    std::uint32_t pci_class = 0xff'0000;  ///< none of those that are defined
+    std::size_t config_size = 0;          ///< bytes of configuration that the back end has
+    std::optional<unsigned> queues{};     ///< nothing: as many as the back end serves
+    std::uint64_t features = ~0ULL;       ///< of the device's own, those for which the front end need do nothing
+};
+/// Those that have something special, else what fits the rest.
+[[nodiscard]] VhostUserKind vhost_user_kind(std::uint16_t type) noexcept;
+
+class VirtioVhostUser final : public VirtioDevice, private VhostUserClient {
+public:
+    static constexpr unsigned kMostQueues = 64;
+
+    struct Settings {
+        std::string label;  ///< for the log
+        VhostUserKind kind;
+        const OptionValue* socket = nullptr;  ///< a path
+        const OptionValue* queues = nullptr;  ///< for what is said about kind.queues, if it was given
+        std::vector<std::byte> own_config{};  ///< if the configuration is the front end's
+        std::chrono::milliseconds patience = VhostUser::kPatience;
+    };
+
+    /// Connects, unless the VM is judged only. Throws ConfigError.
+    VirtioVhostUser(VdevContext& context, Settings settings);
+
+    [[nodiscard]] std::uint16_t type() const noexcept override { return kind_.type; }
+    [[nodiscard]] std::uint32_t pci_class() const noexcept override { return kind_.pci_class; }
+    [[nodiscard]] std::uint64_t features() const noexcept override;
+    [[nodiscard]] std::uint64_t ring_features() const noexcept override;
+    [[nodiscard]] std::span<const std::uint16_t> queue_sizes() const noexcept override { return queue_sizes_; }
+    [[nodiscard]] std::size_t config_size() const noexcept override { return config_size_; }
+    void read_config(std::size_t offset, std::span<std::byte> data) noexcept override;
+
+    void start(std::uint64_t features, std::span<QueueEnd* const> queues) noexcept override;
+    void stop(std::function<void()> stopped) noexcept override { back_end_.stop(std::move(stopped)); }
+    void interrupts_moved() noexcept override { back_end_.interrupts_moved(); }
+
+private:
+    void connect(const Settings& settings);
+    [[nodiscard]] unsigned number_of_queues(const Settings& settings) const;
+    void back_end_lost() noexcept override { transport().demand_reset(); }
+    void back_end_config_changed() noexcept override { transport().config_changed(); }
+
+    const GuestMemory& memory_;
+    const VhostUserKind kind_;
+    const std::vector<std::byte> own_config_;
+    std::vector<std::uint16_t> queue_sizes_{};
+    std::size_t config_size_ = 0;
+    VhostUser back_end_;
+};
+
+/// The path of the socket that the option names. Throws ConfigError if it is none.
+[[nodiscard]] const std::string& vhost_user_socket(const OptionValue& option);
+
+}  // namespace qvm
