@@ -178,7 +178,7 @@ TEST_CASE("strict diagnostics have no warnings") {
 }
 
 TEST_CASE("a file for the other board may have PCI functions whose addresses are not known here") {
-    const Checked c{arm("vdev pci-dummy\nvdev virtio-fs loc pci:0:3\n")};
+    const Checked c{arm("vdev pci-dummy\nvdev virtio-entropy loc pci:0:3\n")};
     INFO(c.text());
     REQUIRE(c.map);
     REQUIRE(c.map->functions.size() == 3);

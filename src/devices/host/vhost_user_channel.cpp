@@ -164,7 +164,9 @@ void VhostUserChannel::complete() {
     if (!waiting_) return lose("it answered what nobody asked");
     const Step step = std::move(steps_.front());
     if (!answers(answer, step.message.request())) return lose(about(step.message, "it sent no answer to"));
-    if (!step.judge(answer)) return lose(about(step.message, "it refuses, or gives no sense to,"));
+    const bool told = (step.message.header.flags & VhostUserHeader::kNeedReply) != 0;
+    if (!step.judge(answer))
+        return lose(about(step.message, told ? "it refuses" : "it sent nonsense as its answer to"));
     steps_.pop_front();
     waiting_ = false;
     patience_.cancel();
