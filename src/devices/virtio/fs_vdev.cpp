@@ -30,6 +30,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "socket", .type = ArgType::String, .help = "where the virtiofsd listens that serves the directory"},
     {.name = "host_path", .type = ArgType::String, .help = "the host's directory", .no_effect = kVirtiofsdDecides},
     {.name = "tag",

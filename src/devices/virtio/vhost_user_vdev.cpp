@@ -15,6 +15,7 @@ constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
+    kVirtioRing,
     {.name = "type",
      .type = ArgType::Number,
      .help = "device type of virtio, 1 to 63: 1 network card, 2 disk, 8 SCSI host, ...",
