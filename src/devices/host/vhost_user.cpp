@@ -242,17 +242,16 @@ void VhostUser::interrupts_moved() noexcept {
 }
 
 void VhostUser::stop(std::function<void()> stopped) noexcept {
-    stopped_ = std::move(stopped);
     // It has not been told of the rings yet: the next start begins anew.
     if (running_ && !served_) channel_.close();
-    if (!channel_.is_open()) return finish_stop();
-    // A loss meanwhile takes the rings away.
-    for (std::size_t i = 0; i < rings_.size(); ++i)
-        channel_.ask(Message::of(Request::GetVringBase, VhostUserVringState{rings_[i]->index, 0}),
-                     [index = rings_[i]->index](const Message& answer) {
+    for (const auto& ring : rings_)
+        channel_.ask(Message::of(Request::GetVringBase, VhostUserVringState{ring->index, 0}),
+                     [index = ring->index](const Message& answer) {
                          const auto state = answer.as<VhostUserVringState>();
                          return state && state->index == index;
                      });
+    stopped_ = std::move(stopped);
+    if (!channel_.is_open()) return finish_stop();
     channel_.then([this] { finish_stop(); });
 }
 

@@ -62,7 +62,7 @@ void VhostUserChannel::close() noexcept {
     socket_ = {};
 }
 
-void VhostUserChannel::lose(std::string why) {
+void VhostUserChannel::lose(const std::string& why) {
     close();
     lost_(why);
 }

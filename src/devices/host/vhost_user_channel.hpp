@@ -63,7 +63,7 @@ private:
     [[nodiscard]] Sent send(const Step& step) const noexcept;
     void readable();
     void complete();
-    void lose(std::string why);
+    void lose(const std::string& why);
 
     EventLoop& loop_;
     const std::chrono::milliseconds limit_;
