@@ -63,12 +63,12 @@ def virtiofsd_and_storage_daemon(lab: Lab):
     script.write_text(HOST.format(directory=lab.directory, qvm=lab.qvm))
     vm = lab.run("/bin/sh", str(script))
 
-    seen = vm.expect(r"FILE (\w+)")[1]
+    seen = vm.expect(r"FILE (\w{64}) ")[1]
     vm.expect("SHARED")
     for name in ("from-host", "from-guest"):
         digest = lab.run_in_l1("/usr/bin/sha256sum", f"{PLACE}/share/{name}").split()[0]
         check(digest == seen, f"{name} is {digest} for the host, {seen} for the guest")
-    queues = int(vm.expect(r"WRITTEN (\d+)")[1])
+    queues = int(vm.expect(r"WRITTEN (\d+)\s")[1])
     check(queues == 2, f"the disk has {queues} queues in place of 2")
 
     lab.run_in_l1("/bin/sh", "-c", f"kill -9 $(cat {PLACE}/pid)")
