@@ -7,7 +7,16 @@ from lab.paths import ROOT
 from cases.common import boots, ends_by_word
 
 
-@case(kernel=["std", "cloud"], form=["bzImage", "vmlinux"], cpus=[1, 2, 4])
+# Each kernel, each form and each number of CPUs at least once.
+OFTEN = {("std", "bzImage", 4), ("std", "vmlinux", 1), ("cloud", "bzImage", 2), ("cloud", "vmlinux", 1)}
+
+
+@case(
+    rare=lambda kernel, form, cpus: (kernel, form, cpus) not in OFTEN,
+    kernel=["std", "cloud"],
+    form=["bzImage", "vmlinux"],
+    cpus=[1, 2, 4],
+)
 def boots_and_ends(lab: Lab, kernel: str, form: str, cpus: int):
     # Each kernel in each form sees both ends, and each end sees one and several vCPUs.
     task = "reboot" if (form == "vmlinux") == (cpus == 2) else "poweroff"

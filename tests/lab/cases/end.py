@@ -6,7 +6,7 @@ from lab import Lab, case, check
 from cases.common import PATIENCE, boots, ends_by_word
 
 
-@case(kernel=["std", "cloud"])
+@case(rare=lambda kernel: kernel == "cloud", kernel=["std", "cloud"])
 def sigterm_presses_the_power_button(lab: Lab, kernel: str):
     vm = lab.start(lab.guest("wait", kernel, cpus=2))
     boots(vm, 2)
@@ -16,7 +16,7 @@ def sigterm_presses_the_power_button(lab: Lab, kernel: str):
     ends_by_word(vm, "poweroff")
 
 
-@case(first=["SIGTERM", "SIGINT"])
+@case(rare=lambda first: first == "SIGINT", first=["SIGTERM", "SIGINT"])
 def second_signal_ends_at_once(lab: Lab, first: str):
     vm = lab.start(lab.guest("deaf"))
     boots(vm, 1)

@@ -39,7 +39,7 @@ def entropy(lab: Lab, transport: str):
     ends_well(vm, INTERRUPTS[transport])
 
 
-@case(transport=["mmio", "msix"])
+@case(rare=lambda transport: transport == "mmio", transport=["mmio", "msix"])
 def console_port(lab: Lab, transport: str):
     """What a guest writes to a named port is in the host's file, every byte of it."""
     script = (

@@ -28,6 +28,7 @@ class Case:
     limit: float
     init: str  # of the L1: "busybox", or "systemd" as a Debian has it
     board: str  # a machine, or an architecture: all of its machines
+    rare: bool  # it differs little from another one: a short run leaves it out
 
     @property
     def directory_name(self) -> str:
@@ -37,15 +38,16 @@ class Case:
 REGISTRY: list[Case] = []
 
 
-def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", board: str = "x86", **choices):
-    """Registers a function as one case for each combination of the choices."""
+def case(limit: float = DEFAULT_LIMIT, init: str = "busybox", board: str = "x86", rare=lambda **_: False, **choices):
+    """Registers a function as one case for each combination of the choices; `rare` judges each."""
 
     def register(function):
         module = function.__module__.rpartition(".")[2]
         for values in itertools.product(*choices.values()):
             label = f"[{'-'.join(map(str, values))}]" if values else ""
             name = f"{module}.{function.__name__}{label}"
-            REGISTRY.append(Case(name, function, dict(zip(choices, values)), limit, init, board))
+            chosen = dict(zip(choices, values))
+            REGISTRY.append(Case(name, function, chosen, limit, init, board, rare(**chosen)))
         return function
 
     return register

@@ -20,10 +20,10 @@ L1_BROKEN = re.compile(r"soft lockup|Kernel panic|Oops|BUG:|L1-NO-AGENT")
 TAIL = 40
 
 
-def load_cases(patterns: list[str], board: Board = X86) -> list[Case]:
+def load_cases(patterns: list[str], board: Board = X86, short: bool = False) -> list[Case]:
     for path in sorted((LAB / "cases").glob("*.py")):
         importlib.import_module(f"cases.{path.stem}")
-    here = [case for case in REGISTRY if case.board in (board.name, board.arch)]
+    here = [case for case in REGISTRY if case.board in (board.name, board.arch) and not (short and case.rare)]
     return [case for case in here if any(pattern in case.name for pattern in patterns)]
 
 
