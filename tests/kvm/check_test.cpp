@@ -74,7 +74,7 @@ TEST_CASE("every example passes --check where its images are, without a warning 
         {"minimal", {}},
         {"linux-x86", {}},
         {"rtos-x86", {}},
-        {"linux-x86-virtio", {"timer8254", "hpet"}},
+        {"linux-x86-virtio", {}},
         {"pass-x86", {"'pass'"}},
         {"realtime-x86", {"SCHED_DEADLINE", "is not online", "would starve"}},
         {"linux-arm64", {"arm64 boards"}},
