@@ -16,6 +16,7 @@
 #include "vcpu/dispatch.hpp"
 #include "vcpu/vcpu.hpp"
 #include "vmm/bus.hpp"
+#include "vmm/device_memory.hpp"
 #include "vmm/guest_memory.hpp"
 
 namespace qvm {
@@ -57,6 +58,10 @@ public:
     [[nodiscard]] virtual Doorbells& doorbells() = 0;
     /// Null if there is no PCI: the configuration does not need it, or the board has none.
     [[nodiscard]] virtual PciHost* pci() noexcept { return nullptr; }
+    /// Where registers of passed devices become the guest's; null if this board passes none.
+    [[nodiscard]] virtual DeviceMemory* device_memory() noexcept { return nullptr; }
+    /// The guest drives the devices of an IOMMU group: `fd` is its file. After boot(). Throws HostError.
+    virtual void adopt_group(int /*fd*/) {}
 
     /// Once all vdevs are made: opens KVM, makes the VM, puts what the guest boots from into its memory and makes the
     /// vCPUs, in the order of `cpu` lines. Throws ConfigError or HostError.

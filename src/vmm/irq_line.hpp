@@ -6,12 +6,25 @@
 
 namespace qvm {
 
+/// Who looks again at what a level stood for once the guest has dealt with it.
+class EndListener {
+public:
+    /// The guest has ended an interrupt that came by the line. On any thread; may drive the line.
+    virtual void ended() noexcept = 0;
+
+protected:
+    ~EndListener() = default;
+};
+
 /// A wire into an interrupt controller. The device at its other end knows neither the controller nor the number.
 /// May be driven from any thread.
 class IrqLine {
 public:
     virtual ~IrqLine() = default;
     virtual void set(bool high) noexcept = 0;
+    /// `listener` hears of the end of each interrupt from now on; it must outlive the line's use. False if the
+    /// controller cannot tell. Set-up only.
+    virtual bool tell_end(EndListener& /*listener*/) { return false; }
     /// One edge: low to high and back.
     void pulse() noexcept {
         set(true);

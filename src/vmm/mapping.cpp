@@ -10,8 +10,8 @@
 
 namespace qvm {
 
-Mapping::Mapping(const char* what, int fd, std::size_t length) : length_{length} {
-    void* at = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+Mapping::Mapping(const char* what, int fd, std::size_t length, off_t offset) : length_{length} {
+    void* at = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     if (at == MAP_FAILED) throw HostError{errno_text(what, errno)};
     data_ = static_cast<std::byte*>(at);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <span>
 
@@ -10,8 +12,8 @@ namespace qvm {
 class Mapping {
 public:
     Mapping() noexcept = default;
-    /// Maps `length` bytes of `fd`, shared and writable. Throws HostError that names `what`.
-    Mapping(const char* what, int fd, std::size_t length);
+    /// Maps `length` bytes of `fd` from `offset` on, shared and writable. Throws HostError that names `what`.
+    Mapping(const char* what, int fd, std::size_t length, off_t offset = 0);
     Mapping(Mapping&& other) noexcept;
     Mapping& operator=(Mapping&& other) noexcept;
     Mapping(const Mapping&) = delete;

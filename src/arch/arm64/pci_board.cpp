@@ -37,7 +37,7 @@ PciBoard::PciBoard(const PciPlan& plan, const BoardServices& services, Interrupt
 
 TreePci PciBoard::describe() const {
     TreePci tree{.ecam = plan_.ecam.value(), .window = plan_.window.value()};
-    for (const PciEndpoint::Facts& each : host_.facts()) {
+    for (const PciFacts& each : host_.facts()) {
         const unsigned device = each.slot.device();
         if (!tree.devices.empty() && tree.devices.back().number == device) continue;  // another function of it
         TreePci::Device& added = tree.devices.emplace_back(TreePci::Device{.number = device});

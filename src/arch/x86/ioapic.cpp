@@ -15,7 +15,7 @@ enum class IndirectReg : std::uint8_t { Id = 0x00, Version = 0x01, Arbitration =
 
 constexpr std::uint32_t kVersion = 0x20;
 constexpr std::uint32_t kIdMask = 0x0f00'0000;
-constexpr unsigned kMostPins = (0x100 - 0x10) / 2;
+static_assert(Ioapic::kMostPins == (0x100 - 0x10) / 2);
 
 // 82093AA, 3.2.4: one entry of the redirection table.
 namespace entry {
@@ -47,8 +47,16 @@ class Ioapic::Pin final : public IrqLine {
 public:
     Pin(Ioapic& owner, unsigned number) noexcept : owner_{owner}, number_{number} {}
     void set(bool high) noexcept override { owner_.drive(number_, high); }
+    bool tell_end(EndListener& listener) override {
+        listeners_.push_back(&listener);
+        return true;
+    }
+    void tell_ended() const noexcept {
+        for (EndListener* listener : listeners_) listener->ended();
+    }
 
 private:
+    std::vector<EndListener*> listeners_;  ///< fixed once the vCPUs run
     Ioapic& owner_;
     unsigned number_;
 };
@@ -139,14 +147,18 @@ void Ioapic::write(std::uint64_t offset, std::span<const std::byte> data) noexce
         return;
     }
     const std::uint32_t value = value_of(data);
-    const std::lock_guard lock{mutex_};
-    if (reg == MemoryReg::IoRegSel) {
-        select_ = static_cast<std::uint8_t>(value);
-    } else if (reg == MemoryReg::IoWin) {
-        write_indirect(value);
-    } else {
-        end_locked(static_cast<std::uint8_t>(value));
+    Pins ended;
+    {
+        const std::lock_guard lock{mutex_};
+        if (reg == MemoryReg::IoRegSel) {
+            select_ = static_cast<std::uint8_t>(value);
+        } else if (reg == MemoryReg::IoWin) {
+            ended = write_indirect(value);
+        } else {
+            ended = end_locked(static_cast<std::uint8_t>(value));
+        }
     }
+    tell_ended(ended);
 }
 
 std::uint32_t Ioapic::read_indirect() const noexcept {
@@ -165,22 +177,28 @@ std::uint32_t Ioapic::read_indirect() const noexcept {
     return static_cast<std::uint32_t>((select_ & 1) != 0 ? bits >> 32 : bits);
 }
 
-void Ioapic::write_indirect(std::uint32_t value) noexcept {
+Ioapic::Pins Ioapic::write_indirect(std::uint32_t value) noexcept {
     constexpr auto kFirst = static_cast<unsigned>(IndirectReg::RedirectionTable);
     if (static_cast<IndirectReg>(select_) == IndirectReg::Id) id_ = value & kIdMask;
-    if (select_ < kFirst || (select_ - kFirst) / 2 >= entries_.size()) return;
-    write_entry(entries_[(select_ - kFirst) / 2], (select_ & 1) != 0, value);
+    if (select_ < kFirst || (select_ - kFirst) / 2 >= entries_.size()) return {};
+    const unsigned pin = (select_ - kFirst) / 2U;
+    Pins ended;
+    ended.set(pin, write_entry(entries_[pin], (select_ & 1) != 0, value));
+    return ended;
 }
 
-void Ioapic::write_entry(Entry& entry, bool upper, std::uint32_t value) noexcept {
+/// True if that has ended a level.
+bool Ioapic::write_entry(Entry& entry, bool upper, std::uint32_t value) noexcept {
     const std::uint64_t wanted = upper ? (entry.bits & 0xffff'ffff) | static_cast<std::uint64_t>(value) << 32
                                        : (entry.bits & ~0xffff'ffffULL) | value;
     entry.bits = (wanted & entry::kWritable) | (entry.bits & entry::kRemoteIrr);
     // Software that has no EOI register ends a level by making it an edge for a moment.
-    if (!entry.level()) entry.bits &= ~entry::kRemoteIrr;
-    if (entry.masked()) return;
+    const bool ended = entry.remote_irr() && !entry.level();
+    if (ended) entry.bits &= ~entry::kRemoteIrr;
+    if (entry.masked()) return ended;
     update_route(entry);
     if (entry.level()) deliver_level(entry);
+    return ended;
 }
 
 /// A masked entry keeps its last route: the kernel tells the end of an interrupt only for vectors that are in its
@@ -213,16 +231,36 @@ void Ioapic::deliver_level(Entry& entry) noexcept {
 }
 
 void Ioapic::end_of_interrupt(std::uint8_t vector) noexcept {
-    const std::lock_guard lock{mutex_};
-    end_locked(vector);
+    Pins ended;
+    {
+        const std::lock_guard lock{mutex_};
+        ended = end_locked(vector);
+    }
+    tell_ended(ended);
 }
 
-/// Several pins may share the vector; all of them are ended.
-void Ioapic::end_locked(std::uint8_t vector) noexcept {
-    for (Entry& entry : entries_) {
+/// Several pins may share the vector; all of them are ended. A level with somebody who looks after it is delivered
+/// again once he has looked.
+Ioapic::Pins Ioapic::end_locked(std::uint8_t vector) noexcept {
+    Pins ended;
+    for (std::size_t pin = 0; pin < entries_.size(); ++pin) {
+        Entry& entry = entries_[pin];
         if (!entry.remote_irr() || entry.vector() != vector) continue;
         entry.bits &= ~entry::kRemoteIrr;
-        if (!entry.masked()) deliver_level(entry);
+        ended.set(pin);
+    }
+    return ended;
+}
+
+/// Without the lock: who hears of it may drive the pin.
+void Ioapic::tell_ended(const Pins& pins) noexcept {
+    if (pins.none()) return;
+    for (std::size_t pin = 0; pin < pins_.size(); ++pin) {
+        if (!pins.test(pin)) continue;
+        pins_[pin]->tell_ended();
+        const std::lock_guard lock{mutex_};
+        Entry& entry = entries_[pin];
+        if (!entry.masked() && entry.level()) deliver_level(entry);
     }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -18,9 +19,10 @@ class Ioapic final : public IoDevice, public InterruptController {
 public:
     static constexpr std::uint64_t kWindow = 4096;
     static constexpr unsigned kPins = 24;
+    static constexpr unsigned kMostPins = 120;
 
-    /// Takes `pins` inputs of `router` (at most 240, as many as the register index can reach). Throws HostError when
-    /// none are left. Without an `id`, the n-th I/O APIC of a router gets id n.
+    /// Takes `pins` inputs of `router` (at most kMostPins, as many as the register index can reach). Throws HostError
+    /// when none are left. Without an `id`, the n-th I/O APIC of a router gets id n.
     explicit Ioapic(MsiRouter& router, std::optional<std::uint8_t> id = {}, unsigned pins = kPins);
     ~Ioapic() override;
 
@@ -46,15 +48,17 @@ public:
 private:
     class Pin;
     struct Entry;
+    using Pins = std::bitset<kMostPins>;
 
     [[nodiscard]] std::uint32_t read_indirect() const noexcept;
-    void write_indirect(std::uint32_t value) noexcept;
-    void write_entry(Entry& entry, bool upper, std::uint32_t value) noexcept;
+    [[nodiscard]] Pins write_indirect(std::uint32_t value) noexcept;
+    [[nodiscard]] bool write_entry(Entry& entry, bool upper, std::uint32_t value) noexcept;
     void drive(unsigned pin, bool high) noexcept;
     void deliver(Entry& entry) noexcept;
     void deliver_level(Entry& entry) noexcept;
     void update_route(Entry& entry) noexcept;
-    void end_locked(std::uint8_t vector) noexcept;
+    [[nodiscard]] Pins end_locked(std::uint8_t vector) noexcept;
+    void tell_ended(const Pins& pins) noexcept;
 
     MsiRouter& router_;
     const unsigned gsi_base_;

@@ -19,8 +19,10 @@
 #include "arch/x86/vdevs.hpp"
 #include "config/settings.hpp"
 #include "vcpu/vcpu_thread.hpp"
+#include "vmm/kvm_device_memory.hpp"
 #include "vmm/kvm_doorbells.hpp"
 #include "vmm/kvm_irq.hpp"
+#include "vmm/kvm_vfio.hpp"
 
 namespace qvm {
 namespace x86 {
@@ -82,7 +84,12 @@ class X86Machine final : public Machine {
 public:
     /// Without a `plan` it cannot boot, without `pci` it has none.
     X86Machine(const VmConfig& config, const BootPlan* plan, const PciPlan* pci, const BoardServices& services)
-        : config_{config}, plan_{plan}, services_{services}, router_{services.log}, doorbells_{services.log} {
+        : config_{config},
+          plan_{plan},
+          services_{services},
+          router_{services.log},
+          doorbells_{services.log},
+          device_memory_{services.log} {
         attach(services_.buses.pio, kPmBase, AcpiPm::kWindow, pm_, "ACPI power management");
         services_.irqs.keep(kSciGsi, "ACPI's SCI");
         if (pci != nullptr) pci_.emplace(*pci, services_, router_, doorbells_);
@@ -99,6 +106,12 @@ public:
     [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
     [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
+    [[nodiscard]] DeviceMemory* device_memory() noexcept override { return &device_memory_; }
+    void adopt_group(int fd) override {
+        if (!vfio_) vfio_.emplace(kernel_->vm);
+        vfio_->add_group(fd);
+    }
+
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
         connect_lines();
         kernel_.emplace();
@@ -106,6 +119,7 @@ public:
         kernel_->vm.adopt(services_.memory);
         router_.bind(kernel_->vm);
         doorbells_.bind(kernel_->vm);
+        device_memory_.bind(kernel_->vm, static_cast<std::uint32_t>(services_.memory.blocks().size()));
         const BootEntry entry = install_boot(*plan_, services_.memory, describe(vdevs));
         return make_vcpus(entry);
     }
@@ -211,6 +225,8 @@ private:
     std::optional<KernelVm> kernel_;
     KvmMsiRouter router_;
     KvmDoorbells doorbells_;
+    KvmDeviceMemory device_memory_;
+    std::optional<KvmVfio> vfio_;
     std::optional<Ioapic> implicit_ioapic_;
     std::uint64_t ticks_per_second_ = 0;
     LateLine sci_;

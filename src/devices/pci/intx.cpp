@@ -10,6 +10,16 @@ void SharedWire::pull(bool asserted) noexcept {
     if (before != (pulling_ != 0)) line_.set(!before);
 }
 
+bool SharedWire::tell_end(EndListener& listener) {
+    const bool is_first = listeners_.empty();
+    listeners_.push_back(&listener);
+    return !is_first || line_.tell_end(*this);
+}
+
+void SharedWire::ended() noexcept {
+    for (EndListener* listener : listeners_) listener->ended();
+}
+
 void IntxPin::set(bool high) noexcept {
     const std::scoped_lock lock{mutex_};
     high_ = high;

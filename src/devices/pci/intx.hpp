@@ -3,13 +3,14 @@
 #pragma once
 
 #include <mutex>
+#include <vector>
 
 #include "vmm/irq_line.hpp"
 
 namespace qvm {
 
 /// A line that several functions pull: asserted while one of them does. Thread-safe.
-class SharedWire {
+class SharedWire final : public EndListener {
 public:
     /// `number` is what the guest's tables call the line. The line must outlive the wire's use.
     SharedWire(IrqLine& line, unsigned number) noexcept : line_{line}, number_{number} {}
@@ -20,12 +21,16 @@ public:
     [[nodiscard]] bool leads_to(const IrqLine& line) const noexcept { return &line_ == &line; }
     /// Each pull(true) is followed by one pull(false).
     void pull(bool asserted) noexcept;
+    /// As IrqLine::tell_end(); each function's listener hears of the end of any function's interrupt.
+    bool tell_end(EndListener& listener);
+    void ended() noexcept override;
 
 private:
     IrqLine& line_;
     const unsigned number_;
     std::mutex mutex_;  // guards pulling_; held while the line is driven, so that it never shows an old state
     unsigned pulling_ = 0;
+    std::vector<EndListener*> listeners_;  ///< fixed once the vCPUs run
 };
 
 /// A function's pin: what the device wants and whether the guest lets it through. Thread-safe.
@@ -35,6 +40,7 @@ public:
 
     /// The device's side.
     void set(bool high) noexcept override;
+    bool tell_end(EndListener& listener) override { return wire_.tell_end(listener); }
     /// What the interrupt status bit shows: the device's side, whatever the guest has disabled (6.2.3).
     [[nodiscard]] bool high() const noexcept;
     /// The guest's side: closed while it uses MSI-X or has set Interrupt Disable.

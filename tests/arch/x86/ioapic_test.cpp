@@ -148,6 +148,45 @@ TEST_CASE("an ioapic delivers a level once until its end is told, and again if i
     CHECK((board.low(10) & kIrr) == 0);
 }
 
+namespace {
+
+/// Lets its line go when the guest has ended an interrupt, and counts that.
+struct LetsGo final : EndListener {
+    explicit LetsGo(IrqLine& wire) : line{wire} { CHECK(line.tell_end(*this)); }
+    void ended() noexcept override {
+        ++ends;
+        if (!stays) line.set(false);
+    }
+    IrqLine& line;
+    bool stays = false;
+    unsigned ends = 0;
+};
+
+}  // namespace
+
+TEST_CASE("an ioapic tells the end of an interrupt before it looks whether the level still stands") {
+    Board board;
+    board.program(10, 0x40 | kLevel);
+    board.program(11, 0x40 | kLevel);
+    LetsGo device{board.ioapic.line(10)};
+    device.line.set(true);
+    CHECK(board.router.sent.size() == 1);
+    board.ioapic.end_of_interrupt(0x41);
+    CHECK(device.ends == 0);
+    board.ioapic.end_of_interrupt(0x40);
+    CHECK(device.ends == 1);
+    CHECK(board.router.sent.size() == 1);
+    CHECK((board.low(10) & kIrr) == 0);
+
+    device.stays = true;
+    device.line.set(true);
+    board.put(kEoi, 0x40);
+    CHECK(device.ends == 2);
+    CHECK(board.router.sent.size() == 3);
+    board.program(10, 0x40);  // an edge for a moment
+    CHECK(device.ends == 3);
+}
+
 TEST_CASE("an ioapic ends a level by its EOI register too, and only for the vector named") {
     Board board;
     board.program(10, 0x40 | kLevel);
