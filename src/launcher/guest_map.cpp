@@ -66,7 +66,7 @@ std::string line_name(const IrqTable& irqs, unsigned gsi) {
 
 std::vector<GuestMap::Function> functions(const PciHost& pci, const IrqTable& irqs) {
     std::vector<GuestMap::Function> all;
-    for (const PciEndpoint::Facts& facts : pci.facts()) {
+    for (const PciFacts& facts : pci.facts()) {
         GuestMap::Function function{.slot = facts.slot.text(),
                                     .owner = facts.owner->title,
                                     .id = {},
@@ -74,7 +74,7 @@ std::vector<GuestMap::Function> functions(const PciHost& pci, const IrqTable& ir
                                     .line = facts.line ? line_name(irqs, *facts.line) : "",
                                     .vectors = facts.vectors};
         if (facts.vendor != PciIdentity{}.vendor) function.id = PciId{facts.vendor, facts.device};
-        for (const PciEndpoint::BarFacts& bar : facts.bars) function.bars.push_back({bar.index, bar.range});
+        for (const PciFacts::Bar& bar : facts.bars) function.bars.push_back({bar.index, bar.range});
         all.push_back(std::move(function));
     }
     return all;

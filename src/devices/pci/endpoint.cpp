@@ -186,14 +186,14 @@ void PciEndpoint::move(Bar& bar, std::optional<std::uint64_t> base) noexcept {
     for (const auto& [bell, fd] : bar.bells) services_.doorbells.attach(absolute(bell), fd);
 }
 
-PciEndpoint::Facts PciEndpoint::facts() const {
-    Facts facts{.slot = slot_,
-                .owner = &owner_,
-                .vendor = space_.get<std::uint16_t>(at(Reg::VendorId)),
-                .device = space_.get<std::uint16_t>(at(Reg::DeviceId)),
-                .bars = {},
-                .line = {},
-                .vectors = msix_ ? msix_->vectors() : 0};
+PciFacts PciEndpoint::facts() const {
+    PciFacts facts{.slot = slot_,
+                   .owner = &owner_,
+                   .vendor = space_.get<std::uint16_t>(at(Reg::VendorId)),
+                   .device = space_.get<std::uint16_t>(at(Reg::DeviceId)),
+                   .bars = {},
+                   .line = {},
+                   .vectors = msix_ ? msix_->vectors() : 0};
     for (unsigned index = 0; index < bars_.size(); ++index) {
         const auto range = Range::make(space_.get<std::uint32_t>(bar_register(index)), bars_[index].size);
         if (range && services_.window.range()) facts.bars.push_back({index, *range});

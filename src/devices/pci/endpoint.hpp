@@ -23,14 +23,39 @@
 
 namespace qvm {
 
+/// Whose function it is, for messages.
+struct PciOwner {
+    std::string title;
+    Location where{};
+};
+
+/// What is to be said of a function.
+struct PciFacts {
+    struct Bar {
+        unsigned index;
+        Range range;  ///< at the start of the guest
+    };
+    PciSlot slot;
+    const PciOwner* owner;
+    std::uint16_t vendor, device;
+    std::vector<Bar> bars;
+    std::optional<unsigned> line;  ///< SharedWire::number() of its pin, if it has one
+    unsigned vectors;              ///< of MSI-X
+};
+
 /// What answers when the guest looks at a function's configuration space. Accesses lie inside a dword. On vCPU threads.
 class ConfigTarget {
 public:
     virtual ~ConfigTarget() = default;
     virtual void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
     virtual void write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
-    /// There are others in this slot. Set-up only; for function 0.
+
+    // Set-up only.
+    /// There are others in this slot. For function 0.
     virtual void be_multi_function() noexcept = 0;
+    /// Everything is made, and so are the interrupt controllers.
+    virtual void connect() = 0;
+    [[nodiscard]] virtual PciFacts facts() const = 0;
 };
 
 /// What all functions stand on.
@@ -40,12 +65,6 @@ struct PciServices {
     BarRouter& bars;
     PciWindow& window;
     GuestFault& misplaced;  ///< a BAR that the guest enabled where nothing is decoded
-};
-
-/// Whose function it is, for messages.
-struct PciOwner {
-    std::string title;
-    Location where{};
 };
 
 class PciEndpoint final : public PciFunction, public ConfigTarget {
@@ -65,27 +84,13 @@ public:
 
     // Set-up, for the host.
     void be_multi_function() noexcept override;
-    /// Everything is made, and so are the interrupt controllers.
-    void connect();
+    void connect() override;
 
     // For the guest.
     void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept override;
     void write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
 
-    struct BarFacts {
-        unsigned index;
-        Range range;  ///< at the start of the guest
-    };
-    struct Facts {
-        PciSlot slot;
-        const PciOwner* owner;
-        std::uint16_t vendor, device;
-        std::vector<BarFacts> bars;
-        std::optional<unsigned> line;  ///< SharedWire::number() of its pin, if it has one
-        unsigned vectors;
-    };
-    /// Set-up only.
-    [[nodiscard]] Facts facts() const;
+    [[nodiscard]] PciFacts facts() const override;
 
 private:
     struct Bar {

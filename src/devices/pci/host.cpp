@@ -47,7 +47,7 @@ SharedWire& PciHost::wire_for(const std::optional<Line>& line, unsigned device, 
     return known == wires_.end() ? wires_.emplace_back(line->wire, line->number) : *known;
 }
 
-PciEndpoint& PciHost::add(PciSlot slot, const PciIdentity& identity, PciOwner owner, std::optional<Line> line) {
+SharedWire& PciHost::wire(PciSlot slot, const PciOwner& owner, std::optional<Line> line) {
     SharedWire& wire = wire_for(line, slot.device(), slot.pin());
     const auto [used, is_new] = used_.try_emplace({slot.device(), slot.pin()}, &wire);
     if (!is_new && used->second != &wire)
@@ -55,27 +55,37 @@ PciEndpoint& PciHost::add(PciSlot slot, const PciIdentity& identity, PciOwner ow
                           fmt::format("{} at pci:{} has the interrupt pin of another function, which leads elsewhere",
                                       owner.title, slot.text()),
                           "give both the same 'intr', or none"};
-    auto& place = functions_.at(slot.index());
-    if (place) throw std::logic_error{"PCI: the slot is taken"};
-    place = std::make_unique<PciEndpoint>(services_, wire, slot, std::move(owner));
-    place->identify(identity);
-    return *place;
+    return wire;
+}
+
+void PciHost::attach(PciSlot slot, ConfigTarget& function) {
+    ConfigTarget*& place = functions_.at(slot.index());
+    if (place != nullptr) throw std::logic_error{"PCI: the slot is taken"};
+    place = &function;
+}
+
+PciEndpoint& PciHost::add(PciSlot slot, const PciIdentity& identity, PciOwner owner, std::optional<Line> line) {
+    SharedWire& pin = wire(slot, owner, line);
+    PciEndpoint& endpoint = endpoints_.emplace_back(services_, pin, slot, std::move(owner));
+    attach(slot, endpoint);
+    endpoint.identify(identity);
+    return endpoint;
 }
 
 void PciHost::connect() {
     for (unsigned index = 0; index < PciSlot::kCount; ++index) {
-        if (!functions_[index]) continue;
+        if (functions_[index] == nullptr) continue;
         functions_[index]->connect();
         const PciSlot slot = PciSlot::at(index);
-        const auto& first = functions_[PciSlot{slot.device(), 0}.index()];
-        if (slot.function() != 0 && first) first->be_multi_function();
+        ConfigTarget* const first = functions_[PciSlot{slot.device(), 0}.index()];
+        if (slot.function() != 0 && first != nullptr) first->be_multi_function();
     }
 }
 
-std::vector<PciEndpoint::Facts> PciHost::facts() const {
-    std::vector<PciEndpoint::Facts> all;
-    for (const auto& function : functions_)
-        if (function) all.push_back(function->facts());
+std::vector<PciFacts> PciHost::facts() const {
+    std::vector<PciFacts> all;
+    for (const ConfigTarget* function : functions_)
+        if (function != nullptr) all.push_back(function->facts());
     return all;
 }
 
@@ -86,14 +96,14 @@ unsigned PciHost::line_of(unsigned device, unsigned pin) const {
 
 /// `at` is what ECAM's addresses are made of on one bus: the slot and the offset in its 4 KiB.
 void PciHost::read_config(std::uint64_t at, std::span<std::byte> data) noexcept {
-    const auto& function = functions_[at / ConfigSpace::kSize % PciSlot::kCount];
-    if (function) return function->read_config(at % ConfigSpace::kSize, data);
+    ConfigTarget* const function = functions_[at / ConfigSpace::kSize % PciSlot::kCount];
+    if (function != nullptr) return function->read_config(at % ConfigSpace::kSize, data);
     std::ranges::fill(data, kAbsent);
 }
 
 void PciHost::write_config(std::uint64_t at, std::span<const std::byte> data) noexcept {
-    const auto& function = functions_[at / ConfigSpace::kSize % PciSlot::kCount];
-    if (function) function->write_config(at % ConfigSpace::kSize, data);
+    ConfigTarget* const function = functions_[at / ConfigSpace::kSize % PciSlot::kCount];
+    if (function != nullptr) function->write_config(at % ConfigSpace::kSize, data);
 }
 
 /// Wider accesses than a dword, or across its border, are not for software to make; they are cut.

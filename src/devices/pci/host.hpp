@@ -8,7 +8,6 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -46,11 +45,17 @@ public:
     /// A function in a free slot. Its pin leads to `line`, else to the one of the slot. Throws ConfigError at the
     /// owner's place if another function's pin is the same and leads elsewhere.
     PciEndpoint& add(PciSlot slot, const PciIdentity& identity, PciOwner owner, std::optional<Line> line = {});
+    /// What a function that add() does not make stands on.
+    [[nodiscard]] const PciServices& services() const noexcept { return services_; }
+    /// Where the pin of such a function leads to; as in add().
+    [[nodiscard]] SharedWire& wire(PciSlot slot, const PciOwner& owner, std::optional<Line> line = {});
+    /// Puts it into its slot, which must be free. It must outlive the host's use.
+    void attach(PciSlot slot, ConfigTarget& function);
     /// Everything is made, and so are the interrupt controllers. Once, before the guest runs.
     void connect();
 
     /// In order of their slots.
-    [[nodiscard]] std::vector<PciEndpoint::Facts> facts() const;
+    [[nodiscard]] std::vector<PciFacts> facts() const;
     /// Where a pin of a device leads to: Line::number. For the guest's tables.
     [[nodiscard]] unsigned line_of(unsigned device, unsigned pin) const;
     /// Accesses to the window that no BAR claimed.
@@ -92,7 +97,8 @@ private:
     std::size_t spread_;               ///< how many of the wires are those of the slots
     std::deque<SharedWire> wires_;     ///< those of the slots first
     std::map<Pin, SharedWire*> used_;  /// by functions
-    std::array<std::unique_ptr<PciEndpoint>, PciSlot::kCount> functions_;
+    std::deque<PciEndpoint> endpoints_;
+    std::array<ConfigTarget*, PciSlot::kCount> functions_{};
     Ecam ecam_{*this};
     Ports ports_{*this};
 };

@@ -123,6 +123,7 @@ void Msix::control(bool enabled, bool masked) noexcept {
         if (!switches && function_masked_ == masked) return;
         function_masked_ = masked;
         enabled_.store(enabled, std::memory_order_release);
+        if (switches) forget_used();
         for (unsigned vector = 0; vector < vectors(); ++vector) settle(vector);
         if (!switches) return;
     }
@@ -138,10 +139,21 @@ void Msix::settle(unsigned vector) noexcept {
     const bool open = enabled_.load(std::memory_order_relaxed) && !function_masked_ && !entry.masked;
     if (open) router_.route(gsi, entry.message);
     if (std::exchange(entry.open, open) == open) return;
-    if (open)
-        router_.unmask(gsi);
-    else
-        router_.mask(gsi);
+    if (!open) return router_.mask(gsi);
+    router_.unmask(gsi);
+    entry.used = true;
+    used_.store(std::max(used_.load(std::memory_order_relaxed), vector + 1), std::memory_order_release);
+}
+
+void Msix::forget_used() noexcept {
+    used_.store(0, std::memory_order_release);
+    for (Entry& entry : table_) entry.used = false;
+}
+
+void Msix::signal_used(unsigned count) noexcept {
+    const std::scoped_lock lock{mutex_};
+    for (unsigned vector = 0; vector < std::min(count, vectors()); ++vector)
+        if (table_[vector].used) signal(vector);
 }
 
 void Msix::signal(unsigned vector) noexcept {

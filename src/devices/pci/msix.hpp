@@ -35,6 +35,10 @@ public:
     /// MSI-X Enable and Function Mask of the message control register.
     void control(bool enabled, bool masked) noexcept;
 
+    /// One more than the highest vector that the guest has let through since it enabled MSI-X. From any thread.
+    [[nodiscard]] unsigned used() const noexcept { return used_.load(std::memory_order_acquire); }
+    /// Signals those of the first `count` vectors that have been let through, whether or not they are masked now.
+    void signal_used(unsigned count) noexcept;
     [[nodiscard]] unsigned vectors() const noexcept { return static_cast<unsigned>(table_.size()); }
     [[nodiscard]] bool enabled() const noexcept override { return enabled_.load(std::memory_order_acquire); }
     void on_switch(std::function<void()> switched) override { switched_ = std::move(switched); }
@@ -47,6 +51,7 @@ private:
         MsiMessage message{};
         bool masked = true;
         bool open = false;
+        bool used = false;  ///< has been open since MSI-X was enabled
     };
     static constexpr std::uint64_t kEntrySize = 16;
 
@@ -55,11 +60,13 @@ private:
     [[nodiscard]] std::uint32_t read_pending(std::uint64_t offset) const noexcept;
     [[nodiscard]] std::uint32_t read_dword(std::uint64_t offset) const noexcept;
     void settle(unsigned vector) noexcept;
+    void forget_used() noexcept;
 
     MsiRouter& router_;
     std::function<void()> switched_;
     std::optional<unsigned> first_;  ///< the router's input of vector 0; fixed once the vCPUs run
     std::atomic<bool> enabled_{false};
+    std::atomic<unsigned> used_{0};
     mutable std::mutex mutex_;  // guards all below; the router is called with it held and never calls back
     bool function_masked_ = false;
     std::vector<Entry> table_;  ///< its size is fixed

@@ -24,9 +24,12 @@ enum class Reg : std::uint16_t {
     ClassCode = 0x09,
     CacheLineSize = 0x0c,
     HeaderType = 0x0e,
+    BuiltInSelfTest = 0x0f,
     Bar0 = 0x10,
+    CardbusPointer = 0x28,
     SubsystemVendorId = 0x2c,
     SubsystemId = 0x2e,
+    ExpansionRom = 0x30,
     CapabilitiesPointer = 0x34,
     InterruptLine = 0x3c,
     InterruptPin = 0x3d,
@@ -35,6 +38,7 @@ enum class Reg : std::uint16_t {
 
 /// Command register (6.2.2).
 namespace command {
+inline constexpr std::uint16_t kIoSpace = 1U << 0;
 inline constexpr std::uint16_t kMemorySpace = 1U << 1;
 inline constexpr std::uint16_t kBusMaster = 1U << 2;
 inline constexpr std::uint16_t kParityErrorResponse = 1U << 6;
@@ -48,6 +52,13 @@ inline constexpr std::uint16_t kInterruptStatus = 1U << 3;
 inline constexpr std::uint16_t kCapabilitiesList = 1U << 4;
 inline constexpr std::uint16_t kErrors = 0xf900;  ///< each cleared by writing a one
 }  // namespace status
+
+/// Base Address Registers (6.2.5.1).
+namespace bar {
+inline constexpr std::uint32_t kIo = 1U << 0;
+inline constexpr std::uint32_t kIs64Bit = 1U << 2;
+inline constexpr std::uint32_t kMemoryFlags = 0xf;
+}  // namespace bar
 
 inline constexpr std::uint8_t kMultiFunction = 0x80;  ///< in HeaderType (6.2.1)
 inline constexpr unsigned kBars = 6;
