@@ -9,6 +9,8 @@
 #include <fstream>
 #include <set>
 
+#include "vmm/error.hpp"
+
 namespace qvm {
 namespace {
 
@@ -168,6 +170,57 @@ PassVerdict judge_pass(const HostPciFunction& function, std::span<const HostPciF
         return {Kind::NeedsBind, fmt::format("shares group {} with {}: bind these, too", *function.group, others)};
     if (function.driver == kVfioPci) return {Kind::Ready, {}};
     return {Kind::NeedsBind, function.driver.empty() ? "no driver yet: bind it" : "bind it"};
+}
+
+namespace {
+
+constexpr const char* kListHint = "'qvmctl pass list' names those that there are";
+
+HostPciAddress address_of(const GuestLocation& place) {
+    return {.bus = static_cast<std::uint8_t>(place.address >> 8),
+            .device = static_cast<std::uint8_t>(place.address >> 3 & 31),
+            .function = static_cast<std::uint8_t>(place.address & 7)};
+}
+
+void demand_passable(const HostPciFunction& function, std::span<const HostPciFunction> all) {
+    const PassVerdict verdict = judge_pass(function, all);
+    if (verdict.kind == PassVerdict::Kind::Ready) return;
+    std::string text = fmt::format("{} cannot be passed: ", function.address.text());
+    if (verdict.kind == PassVerdict::Kind::Impossible) throw HostError{text + verdict.why};
+    const auto mates = group_mates(function, all);
+    if (!function.driver.empty() && function.driver != kVfioPci)
+        text += fmt::format("it has the host's driver {}", function.driver);
+    else if (mates.empty())
+        text += "it is not bound to vfio-pci";
+    else
+        text += "it " + verdict.why;
+    std::string command = fmt::format("qvmctl pass bind {}", function.address.text());
+    for (const HostPciFunction* mate : mates) command += " " + mate->address.text();
+    throw HostError{fmt::format("{}\n  {}", text, command)};
+}
+
+}  // namespace
+
+const HostPciFunction& choose_passed(const PassLocation& location, std::span<const HostPciFunction> all,
+                                     std::span<const HostPciAddress> taken) {
+    const GuestLocation& wanted = location.host.value_or(location.guest);
+    const auto is_taken = [&](const HostPciFunction& each) {
+        return std::ranges::find(taken, each.address) != taken.end();
+    };
+    const auto is_wanted = [&](const HostPciFunction& each) {
+        return wanted.pci_id ? each.id == *wanted.pci_id && !is_taken(each) : each.address == address_of(wanted);
+    };
+    const auto found = std::ranges::find_if(all, is_wanted);
+    if (found == all.end())
+        throw ConfigError{location.where,
+                          wanted.pci_id
+                              ? fmt::format("this host has no PCI function {:04x}:{:04x} that is not passed already",
+                                            wanted.pci_id->vendor, wanted.pci_id->device)
+                              : fmt::format("this host has no PCI function {}", address_of(wanted).text()),
+                          kListHint};
+    if (is_taken(*found)) throw ConfigError{location.where, fmt::format("{} is passed twice", found->address.text())};
+    demand_passable(*found, all);
+    return *found;
 }
 
 }  // namespace qvm

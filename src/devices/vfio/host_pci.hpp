@@ -54,6 +54,11 @@ struct PassVerdict {
 };
 [[nodiscard]] PassVerdict judge_pass(const HostPciFunction& function, std::span<const HostPciFunction> all);
 
+/// The function of the host that `pass loc` means: that at an address, or the first of its kind that is not among the
+/// `taken`. Throws ConfigError if there is none, HostError if it cannot be passed as things are.
+[[nodiscard]] const HostPciFunction& choose_passed(const PassLocation& location, std::span<const HostPciFunction> all,
+                                                   std::span<const HostPciAddress> taken);
+
 /// The other functions of its group that must leave their drivers first: a group goes to one user as a whole.
 [[nodiscard]] std::vector<const HostPciFunction*> group_mates(const HostPciFunction& function,
                                                               std::span<const HostPciFunction> all);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "support/fake_root.hpp"
+#include "vmm/error.hpp"
 
 using namespace qvm;
 using Kind = PassVerdict::Kind;
@@ -37,8 +38,29 @@ public:
         return judge_pass(all.at(which), all);
     }
 
+    /// What is said when that is to be passed; the address of what is found if nothing is.
+    [[nodiscard]] std::string choose(const GuestLocation& wanted, const std::vector<HostPciAddress>& taken = {}) const {
+        PassLocation location;
+        location.host = wanted;
+        const auto all = functions();
+        try {
+            return choose_passed(location, all, taken).address.text();
+        } catch (const HostError& error) {
+            return error.what();
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+    }
+
     test::FakeRoot root;
 };
+
+GuestLocation at(std::uint64_t bus, std::uint64_t device, std::uint64_t function = 0) {
+    return {.space = GuestLocation::Space::Pci, .address = bus << 8 | device << 3 | function};
+}
+GuestLocation kind(std::uint16_t vendor, std::uint16_t device) {
+    return {.space = GuestLocation::Space::Pci, .pci_id = PciId{vendor, device}};
+}
 
 }  // namespace
 
@@ -108,4 +130,37 @@ TEST_CASE("a shared group names who else must go, and ports may stay") {
     CHECK(verdict.why.find("0000:01:00.1 (snd_hda_intel)") != std::string::npos);
     CHECK(verdict.why.find("pcieport") == std::string::npos);
     CHECK(verdict.why.find("0000:01:00.2") == std::string::npos);
+}
+
+TEST_CASE("a function is passed by its address, or by what it is, each once") {
+    Host host;
+    host.add("0000:01:00.0", "vfio-pci", "1");
+    host.add("0000:02:1f.3", "vfio-pci", "2");
+    CHECK(host.choose(at(2, 31, 3)) == "0000:02:1f.3");
+    CHECK(host.choose(kind(0x8086, 0x10d3)) == "0000:01:00.0");
+    const std::vector<HostPciAddress> first{{.bus = 1}};
+    CHECK(host.choose(kind(0x8086, 0x10d3), first) == "0000:02:1f.3");
+    CHECK(host.choose(at(1, 0), first) == "0000:01:00.0 is passed twice");
+    CHECK(host.choose(at(9, 0)) == "this host has no PCI function 0000:09:00.0");
+    CHECK(host.choose(kind(0x1234, 0x11e8)) == "this host has no PCI function 1234:11e8 that is not passed already");
+}
+
+TEST_CASE("what cannot be passed as things are is refused with the way out") {
+    Host host;
+    host.add("0000:01:00.0", "nvme", "1");
+    host.add("0000:02:00.0", "", "2");
+    host.add("0000:03:00.0", "vfio-pci", "3");
+    host.add("0000:03:00.1", "snd_hda_intel", "3");
+    host.add("0000:04:00.0", "vfio-pci", "");
+    CHECK(host.choose(at(1, 0)) ==
+          "0000:01:00.0 cannot be passed: it has the host's driver nvme\n  qvmctl pass bind 0000:01:00.0");
+    CHECK(host.choose(at(2, 0)) ==
+          "0000:02:00.0 cannot be passed: it is not bound to vfio-pci\n  qvmctl pass bind 0000:02:00.0");
+    CHECK(host.choose(at(3, 0)) ==
+          "0000:03:00.0 cannot be passed: it shares group 3 with 0000:03:00.1 (snd_hda_intel): bind these, too\n"
+          "  qvmctl pass bind 0000:03:00.0 0000:03:00.1");
+    CHECK(
+        host.choose(at(4, 0)) ==
+        "0000:04:00.0 cannot be passed: no IOMMU group: switch the IOMMU on in the firmware, and for Intel's boot with "
+        "intel_iommu=on");
 }

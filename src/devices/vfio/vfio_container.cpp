@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/vfio/vfio_container.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "devices/vfio/kernel_device.hpp"
+#include "vmm/error.hpp"
+
+namespace qvm {
+namespace {
+
+constexpr const char* kContainer = "/dev/vfio/vfio";
+
+[[noreturn]] void throw_open_error(const std::string& path, int error) {
+    const std::string what = errno_text(fmt::format("cannot open {}", path), error);
+    switch (error) {
+        case ENOENT:
+            throw HostError{
+                what + "\n  is the device bound to vfio-pci? 'qvmctl pass list' tells, 'qvmctl pass bind' does it"};
+        case EACCES:
+        case EPERM:
+            throw HostError{what +
+                            "\n  run qvm as root, or give its user the file by a udev rule for SUBSYSTEM==\"vfio\""};
+        case EBUSY:
+            throw HostError{what +
+                            "\n  another process has the group: another VM, or a program for user-space drivers"};
+        default:
+            throw HostError{what};
+    }
+}
+
+UniqueFd open_file(const std::string& path) {
+    UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+    if (!fd) throw_open_error(path, errno);
+    return fd;
+}
+
+UniqueFd open_container() {
+    UniqueFd fd{::open(kContainer, O_RDWR | O_CLOEXEC)};
+    if (!fd && (errno == ENOENT || errno == ENODEV))
+        throw HostError{errno_text("this kernel has no VFIO", errno) + "\n  load it: modprobe vfio-pci"};
+    if (!fd) throw_open_error(kContainer, errno);
+    if (::ioctl(fd.get(), VFIO_GET_API_VERSION) != VFIO_API_VERSION)
+        throw HostError{fmt::format("{} speaks another version of VFIO than {}", kContainer, VFIO_API_VERSION)};
+    if (::ioctl(fd.get(), VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
+        throw HostError{"this kernel has no IOMMU driver for VFIO (VFIO_TYPE1v2_IOMMU)\n  modprobe vfio_iommu_type1"};
+    return fd;
+}
+
+void demand_viable(unsigned group, int fd) {
+    vfio_group_status status{};
+    status.argsz = sizeof status;
+    check("VFIO_GROUP_GET_STATUS", ::ioctl(fd, VFIO_GROUP_GET_STATUS, &status));
+    if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) != 0) return;
+    throw HostError{fmt::format("IOMMU group {} is not viable: a device in it still has a driver of the host", group) +
+                    "\n  'qvmctl pass list' names it; bind all of the group, or leave all of it"};
+}
+
+std::string lock_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+    return fmt::format(
+        "\n  pass-through keeps all guest memory in RAM, and RLIMIT_MEMLOCK is {} KiB: raise it (ulimit -l, "
+        "LimitMEMLOCK=)",
+        limit.rlim_cur / 1024);
+}
+
+}  // namespace
+
+VfioContainer::VfioContainer() : fd_{open_container()} {}
+
+int VfioContainer::group_fd(unsigned group) {
+    if (const auto found = groups_.find(group); found != groups_.end()) return found->second.fd.get();
+    UniqueFd fd = open_file(fmt::format("/dev/vfio/{}", group));
+    demand_viable(group, fd.get());
+    const int container = fd_.get();
+    if (::ioctl(fd.get(), VFIO_GROUP_SET_CONTAINER, &container) < 0)
+        throw HostError{errno_text(fmt::format("IOMMU group {} cannot share the guest's address space "
+                                               "(VFIO_GROUP_SET_CONTAINER)",
+                                               group),
+                                   errno)};
+    return groups_.emplace(group, Group{std::move(fd)}).first->second.fd.get();
+}
+
+void VfioContainer::set_iommu() {
+    if (std::exchange(iommu_set_, true)) return;
+    if (::ioctl(fd_.get(), VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0) return;
+    const int error = errno;
+    const char* hint = error == EPERM
+                           ? "\n  the host lacks interrupt remapping: without it a device could raise any interrupt; "
+                             "vfio_iommu_type1.allow_unsafe_interrupts=1 permits that"
+                           : "";
+    throw HostError{errno_text("the IOMMU cannot be had (VFIO_SET_IOMMU)", error) + hint};
+}
+
+std::unique_ptr<VfioDevice> VfioContainer::open(unsigned group, const std::string& name) {
+    const int fd = group_fd(group);
+    set_iommu();
+    UniqueFd device{::ioctl(fd, VFIO_GROUP_GET_DEVICE_FD, name.c_str())};
+    if (!device)
+        throw HostError{
+            errno_text(fmt::format("cannot open {} in IOMMU group {} (VFIO_GROUP_GET_DEVICE_FD)", name, group), errno)};
+    return make_kernel_device(std::move(device), name);
+}
+
+void VfioContainer::map(const GuestMemory& memory) {
+    if (!iommu_set_) return;  // no device at all
+    for (const GuestMemory::Block& block : memory.blocks()) {
+        if (block.kind == GuestMemory::Kind::Rom) continue;
+        vfio_iommu_type1_dma_map request{};
+        request.argsz = sizeof request;
+        request.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
+        request.vaddr = reinterpret_cast<std::uint64_t>(block.mapping.bytes().data());
+        request.iova = block.range.start();
+        request.size = block.range.size();
+        if (::ioctl(fd_.get(), VFIO_IOMMU_MAP_DMA, &request) == 0) continue;
+        const int error = errno;
+        throw HostError{errno_text(fmt::format("devices cannot be given the guest memory at {:#x}, {:#x} bytes "
+                                               "(VFIO_IOMMU_MAP_DMA)",
+                                               block.range.start(), block.range.size()),
+                                   error) +
+                        (error == ENOMEM || error == EPERM ? lock_limit() : "")};
+    }
+}
+
+void VfioContainer::for_each_group(const std::function<void(int)>& visit) const {
+    for (const auto& [number, group] : groups_) visit(group.fd.get());
+}
+
+}  // namespace qvm
