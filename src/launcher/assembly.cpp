@@ -154,10 +154,16 @@ private:
 
 }  // namespace
 
+AssembledVdevs::AssembledVdevs() = default;
+AssembledVdevs::AssembledVdevs(AssembledVdevs&&) noexcept = default;
+AssembledVdevs& AssembledVdevs::operator=(AssembledVdevs&&) noexcept = default;
+AssembledVdevs::~AssembledVdevs() = default;
+
 AssembledVdevs assemble(const AssemblyServices& services, Diagnostics& diagnostics) {
     AssembledVdevs all;
+    if (services.char_host.check == nullptr) all.passed = std::make_unique<PassedDevices>(services);
     Places places{services};
-    DeclaredDevices declared{services, places.addresses, places.slots, diagnostics};
+    DeclaredDevices declared{services, places.addresses, places.slots, all.passed.get(), diagnostics};
     std::map<std::string_view, unsigned> ordinals;
     std::size_t vdevs = 0;
     for (const VdevSpec& spec : services.config.vdevs) {

@@ -13,6 +13,8 @@
 
 namespace qvm {
 
+class PassedDevices;
+
 /// What vdevs are put together from. All of it outlives the vdevs.
 struct AssemblyServices {
     const VmConfig& config;
@@ -54,8 +56,15 @@ private:
     std::vector<std::unique_ptr<Vdev>> vdevs_;
 };
 
+/// Member order is teardown order, last member first.
 struct AssembledVdevs {
+    AssembledVdevs();
+    AssembledVdevs(AssembledVdevs&&) noexcept;
+    AssembledVdevs& operator=(AssembledVdevs&&) noexcept;
+    ~AssembledVdevs();
+
     std::vector<PlacedVdev> placed;
+    std::unique_ptr<PassedDevices> passed;  ///< null if this is only a check
     VdevStack vdevs;
 };
 

@@ -93,10 +93,16 @@ void DeclaredDevices::place(const PassSpec& pass) {
 
 void DeclaredDevices::place(const PassLocation& location) {
     const GuestLocation& guest = location.guest;
-    if (guest.pci_id) return;  // the slot is found when the device is
-    if (guest.space == Space::Pci) return void(slots_.take(guest, location.where, "pass"));
+    if (guest.space == Space::Pci) return place_pci(location);
     const std::uint64_t size = guest.length.value_or(guest.space == Space::Io ? 1 : kDefaultPassLength);
     addresses_.take(guest.space, guest.address, size, "pass", location.where);
+}
+
+/// A device of the host's without a slot for it gets the next one.
+void DeclaredDevices::place_pci(const PassLocation& location) {
+    const PciSlot slot = location.guest.pci_id ? slots_.take_next(location.where, "pass")
+                                               : slots_.take(location.guest, location.where, "pass");
+    if (passed_ != nullptr) passed_->add(location, slot);
 }
 
 void DeclaredDevices::check(const ReserveSpec& reserve) {

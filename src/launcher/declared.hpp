@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the configuration declares and this program cannot make: vdevs that can only be read, and passed devices. They
+// What the configuration declares and no vdev of this program is: vdevs that can only be read, and passed devices. They
 // get their addresses and lines, so that conflicts with them show in a check.
 #pragma once
 
@@ -9,14 +9,17 @@
 
 #include "launcher/address_plan.hpp"
 #include "launcher/assembly.hpp"
+#include "launcher/passed_devices.hpp"
 #include "launcher/pci_slots.hpp"
 
 namespace qvm {
 
 class DeclaredDevices {
 public:
-    DeclaredDevices(const AssemblyServices& services, AddressPlan& addresses, PciSlots& slots, Diagnostics& diagnostics)
-        : services_{services}, addresses_{addresses}, slots_{slots}, diagnostics_{diagnostics} {}
+    /// PCI functions that are passed go to `passed`; null: they only get their places.
+    DeclaredDevices(const AssemblyServices& services, AddressPlan& addresses, PciSlots& slots, PassedDevices* passed,
+                    Diagnostics& diagnostics)
+        : services_{services}, addresses_{addresses}, slots_{slots}, passed_{passed}, diagnostics_{diagnostics} {}
 
     /// What stands where a vdev would be. Throws ConfigError.
     [[nodiscard]] std::unique_ptr<Vdev> place(const VdevSpec& spec);
@@ -30,6 +33,7 @@ private:
     void report(const Step& step);
     void place(const PassSpec& pass);
     void place(const PassLocation& location);
+    void place_pci(const PassLocation& location);
     void check(const ReserveSpec& reserve);
     void take_slot(const VdevSpec& spec);
     void take_place(const VdevSpec& spec, const OptionValue& option, IoDevice& registers);
@@ -38,6 +42,7 @@ private:
     const AssemblyServices& services_;
     AddressPlan& addresses_;
     PciSlots& slots_;
+    PassedDevices* passed_;
     Diagnostics& diagnostics_;
     std::size_t next_pass_ = 0;
     std::size_t next_reserve_ = 0;

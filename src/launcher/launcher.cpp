@@ -18,6 +18,7 @@
 #include "launcher/end_latch.hpp"
 #include "launcher/life.hpp"
 #include "launcher/memory_setup.hpp"
+#include "launcher/passed_devices.hpp"
 #include "launcher/placed_board.hpp"
 #include "launcher/thread_places.hpp"
 #include "ops/core_dump.hpp"
@@ -54,6 +55,7 @@ public:
         if (diagnostics.has_errors()) return;
         make_memory(config, board_.memory, log_);
         make_vcpus(config, board_.machine->boot(board_.assembled.placed));
+        board_.assembled.passed->start(board_.memory);
         place_own_threads(threads_, best_effort(config));
         lock_rest(config, board_.memory, log_);
         if (config.user) {

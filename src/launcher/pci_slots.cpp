@@ -33,7 +33,7 @@ void PciSlots::keep(const GuestLocation& place) {
 
 PciSlot PciSlots::take(const VdevSpec& spec) {
     const OptionValue* const option = spec.find("loc");
-    if (option == nullptr) return give(next(spec), spec.where, title(spec));
+    if (option == nullptr) return take_next(spec.where, title(spec));
     const auto& place = std::get<GuestLocation>(option->value);
     if (place.space != Space::Pci || place.pci_id)
         throw ConfigError{option->where, fmt::format("{} is a PCI function and needs a slot", title(spec)),
@@ -55,10 +55,14 @@ PciSlot PciSlots::give(PciSlot slot, const Location& where, const std::string& o
     return slot;
 }
 
-PciSlot PciSlots::next(const VdevSpec& spec) const {
+PciSlot PciSlots::take_next(const Location& where, const std::string& owner) {
+    return give(next(where, owner), where, owner);
+}
+
+PciSlot PciSlots::next(const Location& where, const std::string& owner) const {
     for (unsigned device = 0; device < PciSlot::kDevices; ++device)
         if (!kept_.test(device)) return {device, 0};
-    throw ConfigError{spec.where, fmt::format("no PCI slot is left for {}", title(spec)),
+    throw ConfigError{where, fmt::format("no PCI slot is left for {}", owner),
                       "give it another function of a device: loc pci:0:DEVICE.FUNCTION"};
 }
 

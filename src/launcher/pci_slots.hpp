@@ -21,6 +21,8 @@ public:
     PciSlot take(const VdevSpec& spec);
     /// The slot that `place` names. Throws ConfigError.
     PciSlot take(const GuestLocation& place, const Location& where, const std::string& owner);
+    /// Function 0 of the first device in which nobody has, names or reserves anything. Throws ConfigError.
+    PciSlot take_next(const Location& where, const std::string& owner);
 
     /// Functions in devices without a function 0: no guest looks for them.
     void check(Diagnostics& diagnostics) const;
@@ -31,7 +33,7 @@ private:
         Location where;
     };
     void keep(const GuestLocation& place);
-    [[nodiscard]] PciSlot next(const VdevSpec& spec) const;
+    [[nodiscard]] PciSlot next(const Location& where, const std::string& owner) const;
     PciSlot give(PciSlot slot, const Location& where, const std::string& owner);
 
     AddressPlan& addresses_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -51,6 +52,14 @@ void report_lost_dumps(const VmConfig& config, Diagnostics& diagnostics) {
     }
 }
 
+/// What of a `pass` is not in this version; empty if all is.
+std::string missing_of(const PassSpec& pass) {
+    const auto is_pci = [](const PassLocation& each) { return each.guest.space == GuestLocation::Space::Pci; };
+    if (!std::ranges::all_of(pass.locations, is_pci)) return "'pass' of memory and ports";
+    if (!pass.interrupts.empty()) return "'pass' with 'intr'";
+    return this_board() == Boards::X86 ? "" : "'pass' on this board";
+}
+
 }  // namespace
 
 void report_unavailable(const VmConfig& config, const Catalog& catalog, const std::optional<ForeignSign>& foreign,
@@ -66,7 +75,11 @@ void report_unavailable(const VmConfig& config, const Catalog& catalog, const st
             report.missing(vdev.where, fmt::format("vdev '{}'", vdev.syntax->type));
     }
     report_lost_dumps(config, diagnostics);
-    if (!config.passed.empty()) report.missing(config.passed.front().where, "'pass'");
+    for (const PassSpec& pass : config.passed)
+        if (const std::string what = missing_of(pass); !what.empty()) {
+            report.missing(pass.where, what);
+            break;
+        }
     for (const UnsupportedSpec& each : config.unsupported) {
         const bool skips_instruction =
             each.type == UnsupportedSpec::Type::Instruction && each.action == UnsupportedSpec::Action::Ignore;

@@ -101,10 +101,17 @@ TEST_CASE("what this version lacks is a warning for a check and an error for a r
     const Checked check{text};
     CHECK(check.says("t:3:6: warning: vdev 'virtio-snd' is not in this version"));
     CHECK_FALSE(check.says("t:4:6"));
-    CHECK(check.says("t:5:1: warning: 'pass' is not in this version"));
+    CHECK(check.says("t:5:1: warning: 'pass' with 'intr' is not in this version"));
     const Checked run{text, Purpose::Run};
     CHECK(run.says("t:3:6: error: vdev 'virtio-snd' is not in this version"));
-    CHECK(run.says("t:5:1: error: 'pass' is not in this version"));
+    CHECK(run.says("t:5:1: error: 'pass' with 'intr' is not in this version"));
+}
+
+TEST_CASE("of 'pass' this version has PCI devices on a PC") {
+    const std::string text = "ram 64M\npass loc pci:0:4.0=pci:1:0.0\npass loc ";
+    CHECK_FALSE(Checked{text + "pci:0x8086/0x1234\n", Purpose::Run}.says("is not in this version"));
+    const Checked run{text + "0xfe000000,0x1000,rwn\n", Purpose::Run};
+    CHECK(run.says("t:3:1: error: 'pass' of memory and ports is not in this version"));
 }
 
 TEST_CASE("devices that are only declared conflict with each other, with notes") {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/passed_devices.hpp"
+
+#include <fmt/format.h>
+
+#include "devices/pci/host.hpp"
+
+namespace qvm {
+
+PassedDevices::PassedDevices(const AssemblyServices& services)
+    : machine_{services.machine}, host_{services.char_host}, control_{services.control} {}
+
+std::vector<HostPciAddress> PassedDevices::taken() const {
+    std::vector<HostPciAddress> all;
+    for (const Device& device : devices_) all.push_back(device.address);
+    return all;
+}
+
+void PassedDevices::add(const PassLocation& location, PciSlot slot) {
+    PciHost* const bus = machine_.pci();
+    DeviceMemory* const memory = machine_.device_memory();
+    if (bus == nullptr || memory == nullptr) return;  // has been reported
+    const auto all = host_pci_functions();
+    const HostPciFunction& found = choose_passed(location, all, taken());
+    if (!container_) container_.emplace();
+    const std::string name = found.address.text();
+    Device& device = devices_.emplace_back(Device{found.address, container_->open(found.group.value(), name), nullptr});
+    const PciOwner owner{fmt::format("pass {}", name), location.where};
+    const PassedServices services{bus->services(), bus->wire(slot, owner), *memory, host_.loop, host_.log, control_};
+    device.guest = std::make_unique<PassedFunction>(services, *device.host, slot, owner);
+    bus->attach(slot, *device.guest);
+}
+
+void PassedDevices::start(const GuestMemory& memory) {
+    if (!container_) return;
+    for (const Device& device : devices_) device.guest->start();
+    container_->map(memory);
+    container_->for_each_group([this](int fd) { machine_.adopt_group(fd); });
+}
+
+}  // namespace qvm

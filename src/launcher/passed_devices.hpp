@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The PCI functions that the host gives to the guest.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "devices/vfio/host_pci.hpp"
+#include "devices/vfio/passed_function.hpp"
+#include "devices/vfio/vfio_container.hpp"
+#include "launcher/assembly.hpp"
+
+namespace qvm {
+
+/// Made and used on the main thread. Destruction takes the devices from the guest and gives them back to VFIO.
+class PassedDevices {
+public:
+    explicit PassedDevices(const AssemblyServices& services);
+
+    /// Opens the host's function that `location` names and puts it into the guest's slot. Throws ConfigError or
+    /// HostError, which say what is in the way.
+    void add(const PassLocation& location, PciSlot slot);
+
+    /// The VM is made and `memory` is filled: from now on devices reach that, and the guest reaches them. Throws
+    /// HostError.
+    void start(const GuestMemory& memory);
+
+private:
+    struct Device {
+        HostPciAddress address;
+        std::unique_ptr<VfioDevice> host;
+        std::unique_ptr<PassedFunction> guest;
+    };
+    [[nodiscard]] std::vector<HostPciAddress> taken() const;
+
+    Machine& machine_;
+    const CharHost& host_;
+    VmControl& control_;
+    std::optional<VfioContainer> container_;  ///< outlives the devices
+    std::vector<Device> devices_;
+};
+
+}  // namespace qvm
