@@ -41,9 +41,9 @@ class Archive:
         self._entry(name, LINK, target.encode())
 
     def program(self, name: str) -> None:
-        """One of this machine's programs, with the libraries that it needs, as bin/NAME."""
+        """One of this machine's programs by its name or path, with the libraries that it needs, as bin/NAME."""
         path = find_program(name)
-        self.file(f"bin/{name}", path)
+        self.file(f"bin/{path.name}", path)
         for library in libraries(path):
             self.file(str(library).lstrip("/"), library)
 

@@ -12,6 +12,7 @@ from signal import SIGKILL, Signals
 
 from .board import Board
 from .images import Images
+from .passed import devices_to_pass, make_disks
 from .paths import BUILD, LAB, LOGS, ROOT
 from .qemu import Qemu
 from .systemd_root import systemd_root
@@ -43,6 +44,8 @@ class L1:
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.iterdir():
             old.unlink()
+        if init == "iommu":
+            make_disks(directory)
         with open(directory / "qemu.log", "wb") as log:
             process = subprocess.Popen(
                 command, cwd=directory,
@@ -196,13 +199,16 @@ def _command(board: Board, qemu: Qemu, images: Images, init: str) -> list[str]:
     if board.arch != "x86":
         shown = ROOT
         arguments += f" lab.tree={ROOT}"
-    initramfs, disk = images.l1_initramfs, []
+    initramfs, disk, passed = images.l1_initramfs, [], []
     if init == "systemd":
         initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
         arguments += " lab.root=/dev/vda"
+    if init == "iommu":
+        arguments += " intel_iommu=on"
+        passed = devices_to_pass()
     return [
         *qemu.command(), *board.machine, "-m", "2G",
-        "-nodefaults", "-display", "none", "-no-reboot",
+        "-nodefaults", "-display", "none", "-no-reboot", *passed,
         "-kernel", str(images.kernels["std"].vmlinux), "-initrd", str(initramfs), "-append", arguments,
         "-chardev", "file,id=console,path=console.log", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// A driver in user space for QEMU's "edu" device (docs/specs/edu of QEMU 7.2), beside uio_pci_generic, which takes its
+// interrupt. What its DMA needs are guest-physical addresses.
+//
+//   lab_edu ADDRESS UIO COUNT OUTSIDE
+//
+// tries registers, DMA both ways, COUNT interrupts, and DMA to and from OUTSIDE, an address that is not the guest's
+// RAM.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+// The device's own memory, as its DMA engine addresses it, is a page; a transfer that reaches its end is refused.
+constexpr std::uint64_t kBuffer = 0x40000;
+constexpr std::size_t kTransfer = kPage - 8;
+constexpr int kPatience = 20'000;  // ms
+
+enum Reg : std::size_t {
+    Identification = 0x00,
+    Liveness = 0x04,
+    Factorial = 0x08,
+    Status = 0x20,
+    InterruptStatus = 0x24,
+    RaiseInterrupt = 0x60,
+    AcknowledgeInterrupt = 0x64,
+    DmaSource = 0x80,
+    DmaDestination = 0x88,
+    DmaCount = 0x90,
+    DmaCommand = 0x98,
+};
+constexpr std::uint64_t kStart = 1, kFromDevice = 2;
+
+[[noreturn]] void fail(const char* what) {
+    std::printf("EDU-FAIL %s: %s\n", what, std::strerror(errno));
+    std::exit(1);
+}
+void demand(bool holds, const char* what) {
+    if (!holds) fail(what);
+}
+
+class Edu {
+public:
+    Edu(const std::string& address, const std::string& uio) {
+        const std::string directory = "/sys/bus/pci/devices/" + address;
+        config_ = ::open((directory + "/config").c_str(), O_RDWR);
+        demand(config_ >= 0, "configuration space");
+        interrupts_ = ::open(("/dev/" + uio).c_str(), O_RDWR);
+        demand(interrupts_ >= 0, "uio");
+        set_command(kMemoryAndMaster);
+        const int resource = ::open((directory + "/resource0").c_str(), O_RDWR | O_SYNC);
+        void* const found = ::mmap(nullptr, kRegisters, PROT_READ | PROT_WRITE, MAP_SHARED, resource, 0);
+        demand(found != MAP_FAILED, "map BAR 0");
+        bar_ = static_cast<std::byte*>(found);
+    }
+
+    [[nodiscard]] std::uint32_t get(std::size_t reg) const {
+        return *reinterpret_cast<volatile std::uint32_t*>(at(reg));
+    }
+    void set(std::size_t reg, std::uint32_t value) const {
+        *reinterpret_cast<volatile std::uint32_t*>(at(reg)) = value;
+    }
+    void set64(std::size_t reg, std::uint64_t value) const {
+        *reinterpret_cast<volatile std::uint64_t*>(at(reg)) = value;
+    }
+    void wait_while(std::size_t reg, std::uint32_t bit) const {
+        for (int i = 0; i < kPatience && (get(reg) & bit) != 0; ++i) ::usleep(1000);
+        demand((get(reg) & bit) == 0, "the device is busy for good");
+    }
+    void copy(std::uint64_t from, std::uint64_t to, std::uint64_t count, std::uint64_t command) const {
+        set64(DmaSource, from);
+        set64(DmaDestination, to);
+        set64(DmaCount, count);
+        set64(DmaCommand, command | kStart);
+        wait_while(DmaCommand, kStart);
+    }
+    /// uio_pci_generic has set Interrupt Disable when an interrupt came.
+    void unmask() const { set_command(kMemoryAndMaster); }
+    /// How many interrupts have come so far.
+    [[nodiscard]] std::uint32_t wait_for_interrupt() const {
+        pollfd wait{interrupts_, POLLIN, 0};
+        std::uint32_t times = 0;
+        demand(::poll(&wait, 1, kPatience) == 1, "no interrupt");
+        demand(::read(interrupts_, &times, sizeof times) == sizeof times, "uio");
+        return times;
+    }
+
+private:
+    static constexpr std::size_t kRegisters = 1U << 20;
+    static constexpr std::uint16_t kMemoryAndMaster = 6;
+
+    [[nodiscard]] std::byte* at(std::size_t reg) const { return bar_ + reg; }
+    void set_command(std::uint16_t value) const {
+        demand(::pwrite(config_, &value, sizeof value, 4) == sizeof value, "command");
+    }
+
+    int config_ = -1;
+    int interrupts_ = -1;
+    std::byte* bar_ = nullptr;
+};
+
+/// A page that stays, and its guest-physical address.
+struct Page {
+    Page() {
+        void* const found = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+        demand(found != MAP_FAILED, "page");
+        bytes = {static_cast<std::byte*>(found), kPage};
+        bytes[0] = std::byte{1};
+        std::uint64_t entry = 0;
+        const int pagemap = ::open("/proc/self/pagemap", O_RDONLY);
+        const auto place = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(found) / kPage * sizeof entry);
+        demand(::pread(pagemap, &entry, sizeof entry, place) == sizeof entry, "pagemap");
+        ::close(pagemap);
+        address = (entry & ((1ULL << 55) - 1)) * kPage;
+        demand(address != 0, "pagemap tells no addresses");
+    }
+    std::span<std::byte> bytes;
+    std::uint64_t address = 0;
+};
+
+void check_registers(const Edu& edu) {
+    demand((edu.get(Identification) & 0xff) == 0xed, "identification");
+    edu.set(Liveness, 0x12345678);
+    demand(edu.get(Liveness) == ~std::uint32_t{0x12345678}, "liveness");
+    edu.set(Factorial, 10);
+    edu.wait_while(Status, 1);
+    demand(edu.get(Factorial) == 3'628'800, "factorial");
+    std::puts("EDU-REGISTERS");
+}
+
+void check_dma(const Edu& edu, unsigned rounds) {
+    const Page from, to;
+    for (unsigned round = 0; round < rounds; ++round) {
+        for (std::byte& each : from.bytes) each = static_cast<std::byte>(std::rand() >> 7);
+        edu.copy(from.address, kBuffer, kTransfer, 0);
+        edu.copy(kBuffer, to.address, kTransfer, kFromDevice);
+        demand(std::memcmp(from.bytes.data(), to.bytes.data(), kTransfer) == 0, "what came back is not what was sent");
+    }
+    std::puts("EDU-DMA");
+}
+
+void check_interrupts(const Edu& edu, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+        const std::uint32_t why = 1U << i % 32;
+        edu.unmask();
+        edu.set(RaiseInterrupt, why);
+        demand(edu.wait_for_interrupt() == i + 1, "another number of interrupts");
+        demand(edu.get(InterruptStatus) == why, "another interrupt");
+        edu.set(AcknowledgeInterrupt, why);
+    }
+    std::printf("EDU-INTERRUPTS %u\n", count);
+}
+
+/// Neither gets the device what is there, nor is that changed; the guest's own page shows that DMA still works.
+void check_outside(const Edu& edu, std::uint64_t outside) {
+    const Page own;
+    std::memset(own.bytes.data(), 0x5a, kPage);
+    edu.copy(own.address, kBuffer, kTransfer, 0);
+    edu.copy(kBuffer, outside, kTransfer, kFromDevice);
+    edu.copy(outside, kBuffer, kTransfer, 0);
+    const Page back;
+    edu.copy(kBuffer, back.address, kTransfer, kFromDevice);
+    std::printf("EDU-OUTSIDE %02x\n", std::to_integer<unsigned>(back.bytes[0]));
+    check_dma(edu, 1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 5) return 64;
+    const std::span words{argv, static_cast<std::size_t>(argc)};
+    const Edu edu{words[1], words[2]};
+    check_registers(edu);
+    check_dma(edu, 8);
+    check_interrupts(edu, static_cast<unsigned>(std::strtoul(words[3], nullptr, 0)));
+    check_outside(edu, std::strtoull(words[4], nullptr, 0));
+    return 0;
+}
