@@ -41,6 +41,7 @@ PassedFunction::~PassedFunction() {
     request_watch_ = {};
     for (const unsigned kind : {VfioDevice::kErrors, VfioDevice::kRequest})
         if (device_.interrupts(kind) != 0) (void)device_.set_triggers(kind, {});
+    interrupts_.end();
     for (const Bar& bar : bars_)
         if (bar.registers) bar.registers->hide();
     (void)device_.reset();

@@ -33,10 +33,12 @@ PassedInterrupts::PassedInterrupts(VfioDevice& device, PassedConfig& config, con
     fds_.reserve(std::max({1U, msix_vectors(), msi_ ? msi_->vectors() : 0}));
 }
 
-/// From here on nothing signals our eventfds.
-PassedInterrupts::~PassedInterrupts() {
+PassedInterrupts::~PassedInterrupts() { end(); }
+
+void PassedInterrupts::end() noexcept {
     const std::scoped_lock lock{mutex_};
     stop();
+    started_ = false;
 }
 
 /// A board whose controllers cannot tell the end of an interrupt has no levels for us.

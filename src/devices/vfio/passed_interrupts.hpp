@@ -36,6 +36,8 @@ public:
     void connect();
     /// The guest runs next. Throws HostError if the device's pin cannot be used.
     void start(EventLoop& loop);
+    /// The device signals nothing any more.
+    void end() noexcept;
     [[nodiscard]] std::optional<unsigned> line() const noexcept;
     [[nodiscard]] unsigned msix_vectors() const noexcept { return msix_ ? msix_->vectors() : 0; }
 
