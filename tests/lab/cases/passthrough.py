@@ -85,3 +85,34 @@ def edu_by_pin_and_dma(lab: Lab):
         canary.expect("CANARY-UNHARMED")
         faults = set(re.findall(rf"DMA (Read|Write).*{address[5:]}.*fault", lab.run_in_l1("/bin/dmesg")))
         check(faults == {"Read", "Write"}, f"the IOMMU has stopped {faults}")
+
+
+@case(limit=90, init="iommu")
+def refusals(lab: Lab):
+    """What is in the way is one line with the way out, before the guest starts."""
+    address = find(lab, EDU)
+    lab.load_in_l1("vfio-pci", "vfio_iommu_type1")
+    configuration = lab.guest("poweroff", vdevs=CONSOLE + "pass loc pci:0x1234/0x11e8\n")
+
+    def refused(pattern: str, *wrapper: str) -> None:
+        if wrapper:
+            vm = lab.run(*wrapper, str(lab.qvm), "-f", "guest.qvmconf")
+        else:
+            vm = lab.start(configuration)
+        vm.expect(pattern, stream="err")
+        vm.ends(64)
+        check("GUEST-UP" not in vm.stdout, "the guest has started")
+
+    refused(f"{address} cannot be passed: it is not bound to vfio-pci\n +qvmctl pass bind {address}$")
+    with bound(lab, address):
+        link = lab.run_in_l1("/usr/bin/readlink", f"/sys/bus/pci/devices/{address}/iommu_group")
+        group = f"/dev/vfio/{link.strip().rpartition('/')[2]}"
+        holder = lab.run("/bin/busybox", "sh", "-c", f"exec 3<>{group}; echo HELD; read line")
+        holder.expect("HELD")
+        refused(f"cannot open {group}: .*busy\n +another process has the group")
+        holder.type("\n")
+        holder.ends(0)
+        nobody = ("/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        refused(f"cannot open {group}: Permission denied\n.*udev rule", *nobody)
+        lab.run_in_l1("/bin/busybox", "chmod", "666", group, "/dev/kvm")
+        refused("devices cannot be given .*\n.*RLIMIT_MEMLOCK is 1024 KiB", "/usr/bin/prlimit", "--memlock=1048576", *nobody)
