@@ -20,6 +20,7 @@ void add_pages(std::uint64_t first, std::uint64_t end, std::vector<Range>& out) 
 
 std::vector<Range> without_holes(const std::vector<Range>& areas, const std::vector<BarHole>& holes) {
     std::vector<Range> sorted;
+    sorted.reserve(holes.size());
     for (const BarHole& hole : holes) sorted.push_back(hole.range);
     std::ranges::sort(sorted, {}, &Range::start);
     std::vector<Range> left;

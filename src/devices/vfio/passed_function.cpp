@@ -32,7 +32,7 @@ PassedFunction::PassedFunction(const PassedServices& services, VfioDevice& devic
       refused_{services.log,
                fmt::format("{}: the host gives the device fewer interrupts than the guest wants", owner_.title)},
       config_{device},
-      interrupts_{device, config_, services.pci, services.wire, slot, refused_} {
+      interrupts_{device, config_, services.pci, {services.wire, slot}, refused_} {
     add_bars();
 }
 

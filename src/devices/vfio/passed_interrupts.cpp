@@ -25,11 +25,11 @@ constexpr std::size_t kInterruptPin = static_cast<std::size_t>(pci::Reg::Interru
 }  // namespace
 
 PassedInterrupts::PassedInterrupts(VfioDevice& device, PassedConfig& config, const PciServices& services,
-                                   SharedWire& wire, PciSlot slot, GuestFault& refused)
-    : device_{device}, refused_{refused}, pin_{wire} {
-    own_pin(config, slot);
-    own_msi(config, services, slot);
-    own_msix(config, services, slot);
+                                   const Place& place, GuestFault& refused)
+    : device_{device}, refused_{refused}, pin_{place.wire} {
+    own_pin(config, place.slot);
+    own_msi(config, services, place.slot);
+    own_msix(config, services, place.slot);
     fds_.reserve(std::max({1U, msix_vectors(), msi_ ? msi_->vectors() : 0}));
 }
 

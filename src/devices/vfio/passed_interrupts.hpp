@@ -22,10 +22,15 @@ namespace qvm {
 
 class PassedInterrupts final : private EndListener, private IoDevice {
 public:
+    /// Where the guest has the function.
+    struct Place {
+        SharedWire& wire;  ///< of its pin
+        PciSlot slot;
+    };
     /// Makes the registers of its capabilities ours. All must outlive it. Throws HostError.
-    PassedInterrupts(VfioDevice& device, PassedConfig& config, const PciServices& services, SharedWire& wire,
-                     PciSlot slot, GuestFault& refused);
-    ~PassedInterrupts();
+    PassedInterrupts(VfioDevice& device, PassedConfig& config, const PciServices& services, const Place& place,
+                     GuestFault& refused);
+    ~PassedInterrupts() override;
     PassedInterrupts(const PassedInterrupts&) = delete;
     PassedInterrupts& operator=(const PassedInterrupts&) = delete;
 
