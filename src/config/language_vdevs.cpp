@@ -81,7 +81,6 @@ constexpr std::array kTypes{
     VdevSyntax{"virtio-gpu", "display", kVirtio, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-snd", "sound card", kVirtio, Boards::Both, kVirtioDevice},
     VdevSyntax{"virtio-video", "video codec", kVirtio, Boards::Both, kVirtioDevice},
-    VdevSyntax{"virtio-vsock", "sockets between guest and host", kVirtio, Boards::Both, kVirtioDevice},
     VdevSyntax{"shmem",
                "memory shared with other guests",
                kShmem,

@@ -18,13 +18,14 @@ extern const VdevType kVirtioConsole;
 extern const VdevType kVirtioEntropy;
 extern const VdevType kVirtioFs;
 extern const VdevType kVirtioNet;
+extern const VdevType kVirtioVsock;
 extern const VdevType kWdtSp805;
 
 namespace {
 
-constexpr const VdevType* kCommon[]{&kPciDummy,      &kPl011,         &kRtcPl031,  &kSer8250,
-                                    &kVhostUser,     &kVirtioBalloon, &kVirtioBlk, &kVirtioConsole,
-                                    &kVirtioEntropy, &kVirtioFs,      &kVirtioNet, &kWdtSp805};
+constexpr const VdevType* kCommon[]{&kPciDummy,      &kPl011,       &kRtcPl031,      &kSer8250,       &kVhostUser,
+                                    &kVirtioBalloon, &kVirtioBlk,   &kVirtioConsole, &kVirtioEntropy, &kVirtioFs,
+                                    &kVirtioNet,     &kVirtioVsock, &kWdtSp805};
 
 }  // namespace
 
