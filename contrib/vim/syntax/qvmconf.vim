@@ -23,7 +23,7 @@ syntax match qvmconfBlob /\<\%(acpi\|data\|fdt\|guest\|initrd\)\>/
 syntax match qvmconfSwitch /\<\%(debug\|dryrun\)\>/
 syntax match qvmconfGlobal /\<\%(cmdline\|dump\|load\|ram\|rom\|safety\|set\|system\|unsupported\|user\)\>/ nextgroup=qvmconfValue skipwhite skipempty
 syntax match qvmconfFlag /\<\%(legacy\|legacy-free\|tx-backpressure\)\>/
-syntax match qvmconfOption /\<\%(action\|allow\|batch\|bind-mode\|clone\|cluster\|config\|create\|delayed\|deny\|dio\|directio\|discard\|display\|force_dev_presence\|frequency\|gicc\|gicd\|gicr\|global_alpha\|host_path\|hostdev\|hostvector\|intr\|intrmap\|loc\|mac\|msi\|mtu\|name\|num_req_queues\|offset\|options\|partition\|peer\|peerfeats\|pipeline\|port\|protocol\|queues\|rate\|reg\|ring\|runmask\|sched\|screen\|serial\|size\|socket\|statistics\|tag\|tapdev\|threads\|type\|version\|vhost\|window\|zorder\)\>/ nextgroup=qvmconfValue skipwhite skipempty
+syntax match qvmconfOption /\<\%(action\|allow\|batch\|bind-mode\|clone\|cluster\|config\|create\|delayed\|deny\|dio\|directio\|discard\|display\|force_dev_presence\|frequency\|gicc\|gicd\|gicr\|global_alpha\|guest-cid\|host_path\|hostdev\|hostvector\|intr\|intrmap\|loc\|mac\|msi\|mtu\|name\|num_req_queues\|offset\|options\|partition\|peer\|peerfeats\|pipeline\|port\|protocol\|queues\|rate\|reg\|ring\|runmask\|sched\|screen\|serial\|size\|socket\|statistics\|tag\|tapdev\|threads\|type\|version\|vhost\|window\|zorder\)\>/ nextgroup=qvmconfValue skipwhite skipempty
 syntax match qvmconfVdev /\<\%(vdev\)\>/ nextgroup=qvmconfType,qvmconfValue skipwhite skipempty
 syntax match qvmconfSet /\<\%(set\)\>/ nextgroup=qvmconfVariable,qvmconfValue skipwhite skipempty
 syntax match qvmconfLog /\<\%(log\|logger\)\>/ nextgroup=qvmconfSeverities,qvmconfValue skipwhite skipempty
