@@ -29,10 +29,19 @@ ShellCommand::ShellCommand(EventLoop& loop, Log& log, const std::string& command
     check("pipe", ::pipe2(ends.data(), O_CLOEXEC));
     const UniqueFd reading{ends[0]};
     input_ = UniqueFd{ends[1]};
-    pid_ = spawn_shell(command, reading.get());
+    start(command, reading.get());
+}
+
+ShellCommand::ShellCommand(EventLoop& loop, Log& log, const std::string& command, std::string name, int input)
+    : loop_{loop}, log_{log}, name_{std::move(name)} {
+    start(command, input);
+}
+
+void ShellCommand::start(const std::string& command, int input) {
+    pid_ = spawn_shell(command, input);
     process_ = UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
     if (!process_) return;
-    run_on_loop(loop,
+    run_on_loop(loop_,
                 [this] { ended_ = loop_.watch(process_.get(), POLLIN, [this](std::uint32_t) { (void)reap(0); }); });
 }
 

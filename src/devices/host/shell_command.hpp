@@ -17,6 +17,8 @@ class ShellCommand {
 public:
     /// Throws HostError. `name` is for messages.
     ShellCommand(EventLoop& loop, Log& log, const std::string& command, std::string name);
+    /// With `input` in place of a pipe. Whoever has its other end lets the command know when to end.
+    ShellCommand(EventLoop& loop, Log& log, const std::string& command, std::string name, int input);
     /// The writing end of the pipe must be closed by then.
     ~ShellCommand();
     ShellCommand(const ShellCommand&) = delete;
@@ -26,6 +28,7 @@ public:
     [[nodiscard]] UniqueFd take_input() noexcept { return std::move(input_); }
 
 private:
+    void start(const std::string& command, int input);
     [[nodiscard]] bool reap(int milliseconds) noexcept;
     void report(int status) noexcept;
 

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "devices/host/run_on_loop.hpp"
-#include "devices/host/unix_socket.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
@@ -102,7 +101,7 @@ void VhostUser::connect() {
 void VhostUser::dial(std::function<void()> ready) {
     now_ = {};
     ready_ = std::move(ready);
-    UniqueFd socket = connect_unix(wanted_.path);
+    UniqueFd socket = wanted_.dial();
     if (!socket) return lost(errno_text("nobody listens", errno));
     channel_.open(std::move(socket));
     channel_.ask(Message::of(Request::GetFeatures), number_to(now_.features));
@@ -274,7 +273,7 @@ void VhostUser::lost(const std::string& why) {
     if (const auto told = std::exchange(connected_, {})) return told(why);
     const std::string_view outlook =
         running_ ? "; what the guest asks of it stays unanswered until its driver resets the device" : "";
-    log_.error(fmt::format("{}: the back end at {} is lost: {}{}", wanted_.label, wanted_.path, why, outlook));
+    log_.error(fmt::format("{}: the back end {} is lost: {}{}", wanted_.label, wanted_.whose, why, outlook));
     if (stopped_) return finish_stop();
     if (running_) client_.back_end_lost();  // the rings stay: somebody may be just about to tell of one
 }

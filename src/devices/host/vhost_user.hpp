@@ -42,8 +42,10 @@ public:
     static constexpr std::chrono::seconds kPatience{10};
 
     struct Wanted {
-        std::string label;            ///< names the device in the log
-        std::string path;             ///< of the socket
+        std::string label;  ///< names the device in the log
+        std::string whose;  ///< what the log says of the back end: "at /run/disk.sock"
+        /// A connection with it; invalid with errno if there is none. Called on the loop's thread.
+        std::function<UniqueFd()> dial;
         std::size_t config_size = 0;  ///< of the device's configuration, which the back end has; 0: it is not asked
         std::chrono::milliseconds patience = kPatience;  ///< for each message
     };

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
+#include <utility>
 
+#include "devices/host/virtiofsd.hpp"
 #include "devices/virtio/options.hpp"
 #include "devices/virtio/vhost_user_device.hpp"
+#include "vmm/error.hpp"
 
 namespace qvm {
 namespace {
@@ -25,14 +29,15 @@ struct FsConfig {
 static_assert(sizeof(FsConfig) == 40);
 
 constexpr std::array<std::string_view, 2> kTruth{"true", "false"};
-constexpr std::string_view kVirtiofsdDecides = "it is virtiofsd's business, see socket";
 constexpr OptionSpec kOptions[]{
     kVirtioLoc,
     kVirtioIntr,
     kVirtioLegacy,
     kVirtioRing,
-    {.name = "socket", .type = ArgType::String, .help = "where the virtiofsd listens that serves the directory"},
-    {.name = "host_path", .type = ArgType::String, .help = "the host's directory", .no_effect = kVirtiofsdDecides},
+    {.name = "host_path", .type = ArgType::String, .help = "the host's directory, for which a virtiofsd is started"},
+    {.name = "socket",
+     .type = ArgType::String,
+     .help = "where a virtiofsd listens that serves a directory already, in place of host_path and directio"},
     {.name = "tag",
      .type = ArgType::String,
      .help = "the name that the guest mounts, at most 36 bytes",
@@ -43,13 +48,13 @@ constexpr OptionSpec kOptions[]{
      .fallback = "1"},
     {.name = "directio",
      .type = ArgType::Choice,
-     .help = "direct I/O",
-     .choices = kTruth,
-     .no_effect = kVirtiofsdDecides},
+     .help = "direct I/O of the guest's is that of the host's file, too",
+     .fallback = "false",
+     .choices = kTruth},
     {.name = "sched",
      .type = ArgType::Sched,
      .help = "priority and policy of its threads",
-     .no_effect = kVirtiofsdDecides},
+     .no_effect = "they are those of virtiofsd"},
 };
 
 std::string_view tag_of(const VdevSpec& spec) {
@@ -70,28 +75,46 @@ std::uint32_t request_queues_of(const VdevSpec& spec) {
     return static_cast<std::uint32_t>(queues);
 }
 
-const OptionValue& socket_of(const VdevSpec& spec) {
-    if (const OptionValue* const option = spec.find("socket")) return *option;
-    const auto* const path = spec.get<std::string>("host_path");
-    throw ConfigError{spec.where, "virtio-fs needs the socket of the virtiofsd that serves the directory",
-                      fmt::format("start 'virtiofsd --socket-path=PATH -o source={}' and write 'socket PATH'",
-                                  path != nullptr ? *path : "DIRECTORY")};
+/// One of this VM's own. It is not there before the VM is more than judged.
+void use_virtiofsd(VirtioVhostUser::Settings& settings, const VdevSpec& spec, const OptionValue& path,
+                   VdevContext& context) {
+    const auto& directory = std::get<std::string>(path.value);
+    settings.where = path.where;
+    settings.whose = "for " + directory;
+    const VmIdentity vm = context.vm();
+    if (vm.check || vm.dryrun) return;
+    const auto* const direct_io = spec.get<std::string>("directio");
+    const Virtiofsd::Wanted wanted{
+        .label = settings.label, .directory = directory, .direct_io = direct_io != nullptr && *direct_io == "true"};
+    try {
+        settings.dial = [virtiofsd = std::make_shared<Virtiofsd>(context.loop(), context.log(), wanted)] {
+            return virtiofsd->take_connection();
+        };
+    } catch (const HostError& error) {
+        throw ConfigError{path.where, error.what()};
+    }
+}
+
+void use_back_end(VirtioVhostUser::Settings& settings, const VdevSpec& spec, VdevContext& context) {
+    const OptionValue* const path = spec.find("host_path");
+    if (const OptionValue* const socket = spec.find("socket")) return use_socket(settings, *socket);
+    if (path != nullptr) return use_virtiofsd(settings, spec, *path, context);
+    throw ConfigError{spec.where, "virtio-fs needs a directory", "write 'host_path DIRECTORY', or 'socket PATH'"};
 }
 
 std::unique_ptr<Vdev> make(const VdevSpec& spec, VdevContext& context) {
     FsConfig config{.tag = {}, .num_request_queues = request_queues_of(spec)};
     std::ranges::copy(tag_of(spec), config.tag.begin());
     const auto bytes = std::as_bytes(std::span{&config, 1});
-    const OptionValue& socket = socket_of(spec);
-    auto device = std::make_unique<VirtioVhostUser>(
-        context, VirtioVhostUser::Settings{.label = virtio_label(spec),
-                                           .kind = {.type = kType,
-                                                    .pci_class = kPciClass,
-                                                    .queues = kUrgentQueues + config.num_request_queues,
-                                                    .features = 0},
-                                           .socket = &socket,
-                                           .queues = spec.find("num_req_queues"),
-                                           .own_config = {bytes.begin(), bytes.end()}});
+    VirtioVhostUser::Settings settings{.label = virtio_label(spec),
+                                       .kind = {.type = kType,
+                                                .pci_class = kPciClass,
+                                                .queues = kUrgentQueues + config.num_request_queues,
+                                                .features = 0},
+                                       .own_config = {bytes.begin(), bytes.end()}};
+    if (const OptionValue* const queues = spec.find("num_req_queues")) settings.queues_where = queues->where;
+    use_back_end(settings, spec, context);
+    auto device = std::make_unique<VirtioVhostUser>(context, std::move(settings));
     return make_virtio_vdev(spec, context, std::move(device));
 }
 

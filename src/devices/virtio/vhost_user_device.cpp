@@ -43,10 +43,12 @@ VhostUserKind vhost_user_kind(std::uint16_t type) noexcept {
     return found != kKinds.end() ? *found : VhostUserKind{.type = type};
 }
 
-const std::string& vhost_user_socket(const OptionValue& option) {
+void use_socket(VirtioVhostUser::Settings& settings, const OptionValue& option) {
     const auto& path = std::get<std::string>(option.value);
     if (path.empty() || !is_socket_path(path)) throw ConfigError{option.where, "a socket's path has 1 to 107 bytes"};
-    return path;
+    settings.dial = [path] { return connect_unix(path); };
+    settings.whose = "at " + path;
+    settings.where = option.where;
 }
 
 VirtioVhostUser::VirtioVhostUser(VdevContext& context, Settings settings)
@@ -56,7 +58,8 @@ VirtioVhostUser::VirtioVhostUser(VdevContext& context, Settings settings)
       back_end_{context.loop(),
                 context.log(),
                 {.label = settings.label,
-                 .path = vhost_user_socket(*settings.socket),
+                 .whose = settings.whose,
+                 .dial = settings.dial,
                  .config_size = kind_.config_size,
                  .patience = settings.patience},
                 *this} {
@@ -67,16 +70,15 @@ VirtioVhostUser::VirtioVhostUser(VdevContext& context, Settings settings)
 }
 
 void VirtioVhostUser::connect(const Settings& settings) try { back_end_.connect(); } catch (const HostError& error) {
-    throw ConfigError{settings.socket->where,
-                      fmt::format("{}: {}", std::get<std::string>(settings.socket->value), error.what()),
-                      "start the back end before this VM; it serves one VM"};
+    throw ConfigError{settings.where, fmt::format("the back end {}: {}", settings.whose, error.what()),
+                      "it must be there before this VM, and serves one VM"};
 }
 
 unsigned VirtioVhostUser::number_of_queues(const Settings& settings) const {
     const std::uint64_t most = std::min<std::uint64_t>(back_end_.queues().value_or(kMostQueues), kMostQueues);
     const unsigned wanted = kind_.queues.value_or(back_end_.queues() ? static_cast<unsigned>(most) : 1U);
     if (wanted >= 1 && wanted <= most) return wanted;
-    throw ConfigError{(settings.queues != nullptr ? settings.queues : settings.socket)->where,
+    throw ConfigError{settings.queues_where.value_or(settings.where),
                       fmt::format("{} queues are not possible: the back end serves up to {}", wanted, most)};
 }
 

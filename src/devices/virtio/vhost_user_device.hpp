@@ -31,8 +31,11 @@ public:
     struct Settings {
         std::string label;  ///< for the log
         VhostUserKind kind;
-        const OptionValue* socket = nullptr;  ///< a path
-        const OptionValue* queues = nullptr;  ///< for what is said about kind.queues, if it was given
+        /// How the back end is called, and what the log and the user are told of it; see VhostUser::Wanted.
+        std::function<UniqueFd()> dial{};
+        std::string whose{};
+        Place where{};                        ///< of the option that says so
+        std::optional<Place> queues_where{};  ///< of the one that says how many queues, if there is one
         std::vector<std::byte> own_config{};  ///< if the configuration is the front end's
         std::chrono::milliseconds patience = VhostUser::kPatience;
     };
@@ -66,7 +69,7 @@ private:
     VhostUser back_end_;
 };
 
-/// The path of the socket that the option names. Throws ConfigError if it is none.
-[[nodiscard]] const std::string& vhost_user_socket(const OptionValue& option);
+/// Fills in the back end that listens at the socket which the option names. Throws ConfigError if it is no path.
+void use_socket(VirtioVhostUser::Settings& settings, const OptionValue& option);
 
 }  // namespace qvm

@@ -2,6 +2,8 @@
 // `vdev vhost-user`: a device of any type that another process serves.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "devices/virtio/options.hpp"
 #include "devices/virtio/vhost_user_device.hpp"
 
@@ -49,10 +51,10 @@ std::unique_ptr<Vdev> make(const VdevSpec& spec, VdevContext& context) {
     if (const auto queues = number(spec, "queues", {1, VirtioVhostUser::kMostQueues}))
         kind.queues = static_cast<unsigned>(*queues);
     kind.config_size = number(spec, "config", {0, VhostUserConfig::kMost}).value_or(kind.config_size);
-    auto device = std::make_unique<VirtioVhostUser>(
-        context,
-        VirtioVhostUser::Settings{
-            .label = virtio_label(spec), .kind = kind, .socket = spec.find("socket"), .queues = spec.find("queues")});
+    VirtioVhostUser::Settings settings{.label = virtio_label(spec), .kind = kind};
+    if (const OptionValue* const queues = spec.find("queues")) settings.queues_where = queues->where;
+    use_socket(settings, *spec.find("socket"));
+    auto device = std::make_unique<VirtioVhostUser>(context, std::move(settings));
     return make_virtio_vdev(spec, context, std::move(device));
 }
 

@@ -37,12 +37,10 @@ public:
     void plug_in() { vdev = kVhostUser.make(spec.get(), context); }
     /// Patience of its own, without the options.
     void plug_in(std::chrono::milliseconds patience) {
-        vdev = std::make_unique<VirtioMmio>(
-            context, "test",
-            std::make_unique<VirtioVhostUser>(context, VirtioVhostUser::Settings{.label = "test",
-                                                                                 .kind = {.type = kType},
-                                                                                 .socket = spec.get().find("socket"),
-                                                                                 .patience = patience}));
+        VirtioVhostUser::Settings settings{.label = "test", .kind = {.type = kType}, .patience = patience};
+        use_socket(settings, *spec.get().find("socket"));
+        vdev = std::make_unique<VirtioMmio>(context, "test",
+                                            std::make_unique<VirtioVhostUser>(context, std::move(settings)));
     }
     void restart(Manners manners = {}) {
         back_end.reset();
@@ -394,6 +392,15 @@ TEST_CASE("virtio-fs: the tag and the queues are the front end's") {
     for (const std::size_t queue : {0U, 1U, 2U}) CHECK(bench.exchange(queue, "abc") == "cba");
 }
 
+TEST_CASE("vhost-user: a legacy driver has what the back end offers, less what came later") {
+    Bench bench;
+    bench.with("legacy", std::monostate{}).plug_in();
+    REQUIRE(bench.driver.start_legacy(static_cast<std::uint32_t>(virtio_feature::kEventIdx)));
+    CHECK(bench.exchange(0, "abc") == "cba");
+    CHECK(bench.back_end->last(Request::SetFeatures).as<std::uint64_t>() ==
+          (virtio_feature::kEventIdx | vhost_user_feature::kProtocolFeatures));
+}
+
 TEST_CASE("virtio-fs: what its options cannot be") {
     Bench bench;
     const auto message = [&](std::string_view option, ArgValue value, bool socket = true) {
@@ -407,12 +414,13 @@ TEST_CASE("virtio-fs: what its options cannot be") {
         }
         return std::string{};
     };
+    CHECK_THAT(message("directio", std::string{"true"}, false), Contains("needs a directory"));
     CHECK_THAT(message("tag", std::string(37, 'a')), Contains("1 to 36 bytes"));
     CHECK_THAT(message("tag", std::string{}), Contains("1 to 36 bytes"));
     CHECK_THAT(message("num_req_queues", std::uint64_t{0}), Contains("1 to 63"));
     CHECK_THAT(message("num_req_queues", std::uint64_t{64}), Contains("1 to 63"));
     CHECK_THAT(message("num_req_queues", std::uint64_t{2}), Contains("serves up to 2"));
-    CHECK_THAT(message("host_path", std::string{"/srv"}, false), Contains("needs the socket"));
+    CHECK_THAT(message("host_path", std::string{"/no/such/directory"}, false), Contains("no directory"));
 }
 
 }  // namespace qvm

@@ -12,11 +12,12 @@ vdev virtio-blk name root
 vdev virtio-fs name share
   socket {PLACE}/fs
   loc 0xd0000000 intr ioapic:20
+vdev virtio-fs host_path {PLACE}/share tag own directio true
 vdev vhost-user type 2 name disk
   socket {PLACE}/disk
 """
 
-# virtiofsd ends with its VM, the storage daemon is killed.
+# This virtiofsd ends with its VM, and so does the one that qvm starts; the storage daemon is killed.
 HOST = f"""set -e
 export PATH=/usr/sbin:/usr/bin
 mkdir -p {PLACE}/share && cd {PLACE}
@@ -40,6 +41,9 @@ GUEST = (
     "echo FILE $(sha256sum </mnt/from-guest)\n"
     + VERIFIED_IO.format(name="shared", file="/mnt/fio", engine="psync", more="")
     + "umount /mnt\n"
+    "mount -t virtiofs own /mnt\n"
+    "cmp /mnt/from-host /mnt/from-guest; seq 1 100000 >/mnt/numbers\n"
+    "umount /mnt\n"
     "echo SHARED\n"
     + VERIFIED_IO.format(name="disk", file="/dev/vdb", engine="libaio", more="--iodepth 16 --direct 1")
     + "mkfs.ext4 -q /dev/vdb\n"
@@ -65,6 +69,8 @@ def virtiofsd_and_storage_daemon(lab: Lab):
 
     seen = vm.expect(r"FILE (\w{64}) ")[1]
     vm.expect("SHARED")
+    numbers = lab.run_in_l1("/bin/sh", "-c", f"seq 1 100000 | cmp - {PLACE}/share/numbers && echo same")
+    check("same" in numbers, "the other virtiofsd has written something else")
     for name in ("from-host", "from-guest"):
         digest = lab.run_in_l1("/usr/bin/sha256sum", f"{PLACE}/share/{name}").split()[0]
         check(digest == seen, f"{name} is {digest} for the host, {seen} for the guest")
@@ -80,6 +86,8 @@ def virtiofsd_and_storage_daemon(lab: Lab):
     vm.expect("TASK-ENDED 0")
     vm.ends(0)
     check_calm(vm)
+    left = lab.run_in_l1("/bin/busybox", "sh", "-c", "pidof virtiofsd || true")
+    check(not left, f"virtiofsd outlives its VM: {left}")
 
     raw = "qemu-img convert -O raw disk.qcow2 disk.raw && debugfs -R 'cat /numbers' disk.raw 2>/dev/null | sha256sum"
     found = lab.run_in_l1("/bin/sh", "-c", f"export PATH=/usr/sbin:/usr/bin; cd {PLACE} && {raw}")
