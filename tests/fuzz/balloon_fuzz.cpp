@@ -64,7 +64,7 @@ private:
     /// Page numbers, most of them of RAM that may be given away.
     std::vector<Buffer> list() {
         std::vector<std::uint32_t> numbers(1U + input_.byte() % 64U);
-        std::uint32_t number = 0;
+        std::uint32_t number = BalloonBench::kSparePage;  // those of the rings are the driver's to keep
         for (std::uint32_t& each : numbers) {
             const std::uint8_t choice = input_.byte();
             number = choice < 200 ? BalloonBench::kSparePage + choice * 5U : number + 1;
