@@ -193,3 +193,9 @@ TEST_CASE("a file for the other board may have PCI functions whose addresses are
     CHECK(c.map->functions[2].slot == "0:3.0");
     CHECK(Checked{arm("vdev pci-dummy loc pci:0:3.1\n")}.says("the device has no function 0"));
 }
+
+TEST_CASE("a check calls no back end and waits for none") {
+    const Checked c{"ram 64M\nvdev virtio-fs host_path /no/such tag a\nvdev vhost-user type 2 socket /no/such\n"};
+    INFO(c.text());
+    CHECK_FALSE(c.says("/no/such"));
+}

@@ -52,48 +52,49 @@ void use_socket(VirtioVhostUser::Settings& settings, const OptionValue& option) 
 }
 
 VirtioVhostUser::VirtioVhostUser(VdevContext& context, Settings settings)
-    : memory_{context.memory()},
-      kind_{settings.kind},
-      own_config_{std::move(settings.own_config)},
-      back_end_{context.loop(),
-                context.log(),
-                {.label = settings.label,
-                 .whose = settings.whose,
-                 .dial = settings.dial,
-                 .config_size = kind_.config_size,
-                 .patience = settings.patience},
-                *this} {
+    : memory_{context.memory()}, kind_{settings.kind}, own_config_{std::move(settings.own_config)} {
     const VmIdentity vm = context.vm();
-    if (!vm.check && !vm.dryrun) connect(settings);
+    if (!vm.check && !vm.dryrun) connect(context, settings);
     queue_sizes_.assign(number_of_queues(settings), kQueueSize);
-    config_size_ = own_config_.empty() && back_end_.has_config() ? kind_.config_size : own_config_.size();
+    const bool theirs = own_config_.empty() && back_end_ && back_end_->has_config();
+    config_size_ = theirs ? kind_.config_size : own_config_.size();
 }
 
-void VirtioVhostUser::connect(const Settings& settings) try { back_end_.connect(); } catch (const HostError& error) {
+void VirtioVhostUser::connect(VdevContext& context, const Settings& settings) try {
+    VhostUser::Wanted wanted{.label = settings.label,
+                             .whose = settings.whose,
+                             .dial = settings.dial,
+                             .config_size = kind_.config_size,
+                             .patience = settings.patience};
+    back_end_ = std::make_unique<VhostUser>(context.loop(), context.log(), std::move(wanted),
+                                            static_cast<VhostUserClient&>(*this));
+    back_end_->connect();
+} catch (const HostError& error) {
     throw ConfigError{settings.where, fmt::format("the back end {}: {}", settings.whose, error.what()),
                       "it must be there before this VM, and serves one VM"};
 }
 
 unsigned VirtioVhostUser::number_of_queues(const Settings& settings) const {
-    const std::uint64_t most = std::min<std::uint64_t>(back_end_.queues().value_or(kMostQueues), kMostQueues);
-    const unsigned wanted = kind_.queues.value_or(back_end_.queues() ? static_cast<unsigned>(most) : 1U);
+    const auto told = back_end_ ? back_end_->queues() : std::nullopt;
+    const std::uint64_t most = std::min<std::uint64_t>(told.value_or(kMostQueues), kMostQueues);
+    const unsigned wanted = kind_.queues.value_or(told ? static_cast<unsigned>(most) : 1U);
     if (wanted >= 1 && wanted <= most) return wanted;
     throw ConfigError{settings.queues_where.value_or(settings.where),
                       fmt::format("{} queues are not possible: the back end serves up to {}", wanted, most)};
 }
 
 std::uint64_t VirtioVhostUser::features() const noexcept {
-    return back_end_.features() & kOwnFeatures & kind_.features;
+    return back_end_ ? back_end_->features() & kOwnFeatures & kind_.features : 0;
 }
 
 std::uint64_t VirtioVhostUser::ring_features() const noexcept {
-    return back_end_.features() & VirtioDevice::ring_features();
+    return back_end_ ? back_end_->features() & VirtioDevice::ring_features() : 0;
 }
 
 void VirtioVhostUser::read_config(std::size_t offset, std::span<std::byte> data) noexcept {
     std::array<std::byte, VhostUserConfig::kMost> whole{};
-    if (own_config_.empty())
-        back_end_.read_config(0, std::span{whole}.first(config_size_));
+    if (own_config_.empty() && back_end_)
+        back_end_->read_config(0, std::span{whole}.first(config_size_));
     else
         std::ranges::copy(own_config_, whole.begin());
     if (kind_.type == kBlock && config_size_ >= kBlockNumQueues + sizeof(std::uint16_t)) {
@@ -109,7 +110,7 @@ void VirtioVhostUser::read_config(std::size_t offset, std::span<std::byte> data)
 
 void VirtioVhostUser::start(std::uint64_t features, std::span<QueueEnd* const> queues) noexcept {
     if (!VhostUser::can_serve(memory_, queues)) return transport().needs_reset("a queue lies where there is no RAM");
-    back_end_.start(features, memory_, queues);
+    back_end_->start(features, memory_, queues);
 }
 
 }  // namespace qvm

@@ -52,11 +52,11 @@ public:
     void read_config(std::size_t offset, std::span<std::byte> data) noexcept override;
 
     void start(std::uint64_t features, std::span<QueueEnd* const> queues) noexcept override;
-    void stop(std::function<void()> stopped) noexcept override { back_end_.stop(std::move(stopped)); }
-    void interrupts_moved() noexcept override { back_end_.interrupts_moved(); }
+    void stop(std::function<void()> stopped) noexcept override { back_end_->stop(std::move(stopped)); }
+    void interrupts_moved() noexcept override { back_end_->interrupts_moved(); }
 
 private:
-    void connect(const Settings& settings);
+    void connect(VdevContext& context, const Settings& settings);
     [[nodiscard]] unsigned number_of_queues(const Settings& settings) const;
     void back_end_lost() noexcept override { transport().demand_reset(); }
     void back_end_config_changed() noexcept override { transport().config_changed(); }
@@ -66,7 +66,7 @@ private:
     const std::vector<std::byte> own_config_;
     std::vector<std::uint16_t> queue_sizes_{};
     std::size_t config_size_ = 0;
-    VhostUser back_end_;
+    std::unique_ptr<VhostUser> back_end_{};  ///< none if the VM is judged only, in which nothing is ever started
 };
 
 /// Fills in the back end that listens at the socket which the option names. Throws ConfigError if it is no path.
