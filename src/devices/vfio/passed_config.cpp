@@ -217,16 +217,22 @@ void PassedConfig::read(std::uint64_t offset, std::span<std::byte> data) noexcep
     }
 }
 
-/// The device gets zeros where the bits are ours: that is what off, D0 and nothing to clear are.
+/// The device gets zeros where the bits are ours: that is what off, D0 and nothing to clear are. Of whole bytes that
+/// are ours it hears nothing.
 void PassedConfig::write_device(std::uint64_t offset, std::span<const std::byte> data) noexcept {
     if (offset + data.size() > size_ || data.size() > kDword) return;
     std::array<std::byte, kDword> out{};
-    bool any = false;
-    for (std::size_t i = 0; i < data.size(); ++i) {
-        out[i] = data[i] & ~emulated_[offset + i];
-        any = any || emulated_[offset + i] != std::byte{0xff};
+    std::size_t first = 0;
+    for (std::size_t i = 0; i <= data.size(); ++i) {
+        const bool ours = i == data.size() || emulated_[offset + i] == std::byte{0xff};
+        if (!ours) {
+            out[i] = data[i] & ~emulated_[offset + i];
+            continue;
+        }
+        if (i != first)
+            (void)device_.write(VfioDevice::kConfigRegion, offset + first, std::span{out}.subspan(first, i - first));
+        first = i + 1;
     }
-    if (any) (void)device_.write(VfioDevice::kConfigRegion, offset, std::span{out}.first(data.size()));
 }
 
 std::uint16_t PassedConfig::command() const noexcept { return own_.get<std::uint16_t>(at(Reg::Command)); }

@@ -55,6 +55,14 @@ TEST_CASE("what depends on the guest's board is not the device's") {
     CHECK(driver.config(0x04, 2) == 0x0506);
 }
 
+TEST_CASE("of a write across what is ours the device gets the rest, and only that") {
+    PassedGuest guest;
+    guest.device.set<std::uint32_t>(kLine, 0x0102'010b);
+    guest.start();
+    guest.driver().set_config(kLine, 0x0403'0a0c);
+    CHECK(guest.device.get<std::uint32_t>(kLine) == 0x0403'010b);
+}
+
 TEST_CASE("a passed function without a pin shows none") {
     PassedGuest guest;
     guest.device.set<std::uint8_t>(kPin, 1);
