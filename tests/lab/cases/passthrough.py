@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices of the host in Linux guests, by VFIO behind the L1's IOMMU."""
+import os
 import re
 from contextlib import contextmanager
+from signal import SIGKILL
 
 from lab import Extras, Lab, case, check
 
 from cases.common import check_calm
 
-EDU = "1234 11e8"
+EDU, NVME, E1000E, VIRTIO_BLK, AHCI = "1234 11e8", "1b36 0010", "8086 10d3", "1af4 1042", "8086 2922"
 CONSOLE = "vdev ser8250\n    hostdev -\n"
 INTERRUPTS = 40
+STARTS = int(os.environ.get("LAB_STARTS", "2"))
 
 # A page of the L1 above the guest's memory, full of one byte; told what the guest does to it.
 CANARY = """\
@@ -31,10 +34,10 @@ print("CANARY-UNHARMED" if memory.read(4096) == bytes([0xC7]) * 4096 else "CANAR
 
 
 def find(lab: Lab, identity: str) -> str:
-    """The address of the L1's function with that vendor and device."""
+    """The address of the L1's function with that vendor and device, among those to pass."""
     vendor, device = identity.split()
     script = (
-        "cd /sys/bus/pci/devices; for each in *; do "
+        "cd /sys/bus/pci/devices; for each in 0000:0[1-9]:*; do "
         f'[ "$(cat $each/vendor) $(cat $each/device)" = "0x{vendor} 0x{device}" ] && echo $each; done; true'
     )
     found = lab.run_in_l1("/bin/busybox", "sh", "-c", script).split()
@@ -87,6 +90,68 @@ def edu_by_pin_and_dma(lab: Lab):
         check(faults == {"Read", "Write"}, f"the IOMMU has stopped {faults}")
 
 
+# The programs are on the virtio disk.
+DISKS = """\
+until [ -b /dev/vda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/sda ]; do usleep 50000; done
+mkdir -p /mnt
+mount -o ro /dev/vda /mnt
+mount --bind /dev /mnt/dev
+mount --bind /proc /mnt/proc
+for each in run tmp; do mount -t tmpfs none /mnt/$each; done
+verify() {
+    chroot /mnt fio --name "$1" --filename "$2" --rw randrw --bsrange 4k-64k "$3" $4 --ioengine libaio --iodepth 8 --direct 1 \\
+        --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal >/fio.out || { cat /fio.out; exit 1; }
+    echo "VERIFIED $1"
+}
+verify nvme /dev/nvme0n1 --size={nvme}
+verify virtio /dev/vda --offset=256M --size={virtio}
+verify sata /dev/sda --size={sata}
+grep -E "nvme0q|virtio0-req|ahci" /proc/interrupts
+"""
+
+CARD = """\
+card=$(grep -l 02:00:00:00:01:02 /sys/class/net/*/address | cut -d / -f 5)
+ip address add 10.1.0.2/24 dev $card
+ip link set $card up
+until ping -c 1 -W 1 10.1.0.1 >/dev/null; do :; done
+chroot /mnt iperf3 -c 10.1.0.1 -n {bytes}
+chroot /mnt iperf3 -c 10.1.0.1 -n {bytes} -R
+echo CARD-GOOD
+grep "$card" /proc/interrupts
+"""
+
+
+@case(limit=240, init="iommu")
+def disks_and_network(lab: Lab):
+    """Stock drivers of an NVMe disk (MSI-X), a virtio disk (the same), a SATA disk (MSI) and a network card
+    (MSI-X), at once."""
+    lab.load_in_l1("virtio_net")
+    host = "c=$(grep -l 02:00:00:00:01:01 /sys/class/net/*/address | cut -d / -f 5); ip address add 10.1.0.1/24 dev $c; ip link set $c up"
+    lab.run_in_l1("/bin/busybox", "sh", "-c", host)
+    server = lab.run("/usr/bin/env", "TMPDIR=/dev/shm", "/usr/bin/iperf3", "-s", "--forceflush")
+    server.expect("listening")
+    addresses = [find(lab, each) for each in (NVME, E1000E, VIRTIO_BLK, AHCI)]
+    passed = "".join(
+        f"pass loc pci:0:{slot}.0=pci:{int(each[5:7], 16)}:{int(each[8:10], 16)}.0\n" for slot, each in enumerate(addresses, start=4)
+    )
+    script = DISKS.replace("{nvme}", "6M").replace("{virtio}", "4M").replace("{sata}", "4M") + CARD.replace("{bytes}", "1M")
+    extras = Extras(modules=("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "nvme", "ahci", "sd_mod", "e1000e"))
+    with bound(lab, *addresses):
+        vm = lab.start(lab.guest_with(script, extras, cpus=2, vdevs=CONSOLE + passed))
+        vm.expect("VERIFIED nvme")
+        vm.expect("VERIFIED virtio")
+        vm.expect("VERIFIED sata")
+        for kind in ("virtio0-req", "nvme0q1", "ahci"):
+            line = vm.expect(rf"^ *\d+:((?: +\d+)+) +PCI-MSI.* {kind}", anywhere=True)[1]
+            check(sum(map(int, line.split())) > 0, f"no interrupts of {kind}")
+        vm.expect("CARD-GOOD")
+        line = vm.expect(r"^ *\d+:((?: +\d+)+) +PCI-MSI.*-rx-0")[1]
+        check(sum(map(int, line.split())) > 0, "no interrupts of the card")
+        vm.expect("TASK-ENDED 0")
+        vm.ends(0)
+        check_calm(vm)
+
+
 @case(limit=90, init="iommu")
 def refusals(lab: Lab):
     """What is in the way is one line with the way out, before the guest starts."""
@@ -116,3 +181,41 @@ def refusals(lab: Lab):
         refused(f"cannot open {group}: Permission denied\n.*udev rule", *nobody)
         lab.run_in_l1("/bin/busybox", "chmod", "666", group, "/dev/kvm")
         refused("devices cannot be given .*\n.*RLIMIT_MEMLOCK is 1024 KiB", "/usr/bin/prlimit", "--memlock=1048576", *nobody)
+
+
+USES_NVME = """\
+until [ -b /dev/nvme0n1 ]; do usleep 50000; done
+echo "guest {n}" | dd of=/dev/nvme0n1 bs=4k seek=1 conv=sync,fsync 2>/dev/null
+echo USED
+if [ {n} = odd ]; then cat /dev/nvme0n1 >/dev/null; fi
+read line
+"""
+
+# The L1's own driver gets the disk back, and finds what the guest has written.
+HOST_LOOKS = """\
+until [ -b /dev/nvme0n1 ]; do usleep 50000; done
+dd if=/dev/nvme0n1 bs=4k skip=1 count=1 iflag=direct 2>/dev/null | head -n 1
+"""
+
+
+@case(limit=60 * STARTS, init="iommu")
+def given_back(lab: Lab):
+    """A guest that ends, and one that is killed while it reads, leave the disk to the host's driver. LAB_STARTS=100 does
+    so a hundred times."""
+    lab.load_in_l1("nvme")
+    address = find(lab, NVME)
+    passed = f"pass loc pci:0:4.0=pci:{int(address[5:7], 16)}:{int(address[8:10], 16)}.0\n"
+    for number in range(STARTS):
+        word = ("even", "odd")[number % 2]
+        with bound(lab, address):
+            script = USES_NVME.replace("{n}", word)
+            vm = lab.start(lab.guest_with(script, Extras(modules=("nvme",)), vdevs=CONSOLE + passed))
+            vm.expect("USED")
+            if word == "odd":
+                vm.signal(SIGKILL)
+                vm.wait_for_end()
+            else:
+                vm.type("\n")
+                vm.ends(0)
+        found = lab.run_in_l1("/bin/busybox", "sh", "-c", HOST_LOOKS)
+        check(found.strip() == f"guest {word}", f"start {number}: the host's driver finds {found!r}")

@@ -12,7 +12,7 @@ from signal import SIGKILL, Signals
 
 from .board import Board
 from .images import Images
-from .passed import devices_to_pass
+from .passed import devices_to_pass, make_disks
 from .paths import BUILD, LAB, LOGS, ROOT
 from .qemu import Qemu
 from .systemd_root import systemd_root
@@ -44,6 +44,8 @@ class L1:
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.iterdir():
             old.unlink()
+        if init == "iommu":
+            make_disks(directory)
         with open(directory / "qemu.log", "wb") as log:
             process = subprocess.Popen(
                 command, cwd=directory,
