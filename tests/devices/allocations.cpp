@@ -4,6 +4,7 @@
 #include "support/allocations.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 
