@@ -198,7 +198,7 @@ dd if=/dev/nvme0n1 bs=4k skip=1 count=1 iflag=direct 2>/dev/null | head -n 1
 """
 
 
-@case(limit=60 * STARTS, init="iommu")
+@case(limit=60 * STARTS, init="iommu", rare=lambda: True)
 def given_back(lab: Lab):
     """A guest that ends, and one that is killed while it reads, leave the disk to the host's driver. LAB_STARTS=100 does
     so a hundred times."""

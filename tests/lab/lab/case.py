@@ -28,7 +28,7 @@ class Case:
     limit: float
     init: str  # of the L1: "busybox"; "iommu", the same with an IOMMU and devices to pass; "systemd" as a Debian has it
     board: str  # a machine, or an architecture: all of its machines
-    rare: bool  # it differs little from another one: a short run leaves it out
+    rare: bool  # it differs little from another one, or takes long: a short run leaves it out
 
     @property
     def directory_name(self) -> str:
