@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 
@@ -97,7 +98,7 @@ void IoRing::use_fixed(io_uring_sqe& entry) const noexcept {
     if (slot < kSlots && files_[slot]) entry.flags |= IOSQE_FIXED_FILE;
     const bool reads = entry.opcode == IORING_OP_READV;
     if ((!reads && entry.opcode != IORING_OP_WRITEV) || entry.len != 1) return;
-    const iovec part = *reinterpret_cast<const iovec*>(entry.addr);
+    const iovec part = *std::bit_cast<const iovec*>(entry.addr);
     const int buffer = fixed_buffer(part);
     if (buffer < 0) return;
     entry.opcode = reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
