@@ -35,10 +35,10 @@ struct Settings {
     Place huge_pages_where{};
     bool exit_on_halt = true;
     Place exit_on_halt_where{};
-    std::optional<std::uint64_t> halt_poll{};   ///< host-halt-poll, in ns
-    std::chrono::microseconds io_poll{};        ///< host-io-poll
-    std::uint64_t counter_offset = UINT64_MAX;  ///< guest counter minus host counter; all ones: it starts at 0
-    std::string fdt_dump_file{};                ///< empty: none
+    std::optional<std::uint64_t> halt_poll{};            ///< host-halt-poll, in ns
+    std::optional<std::chrono::microseconds> io_poll{};  ///< host-io-poll
+    std::uint64_t counter_offset = UINT64_MAX;           ///< guest counter minus host counter; all ones: it starts at 0
+    std::string fdt_dump_file{};                         ///< empty: none
     Place fdt_dump_file_where{};
     Tristate pointer_authentication = Tristate::Auto;
     Place pointer_authentication_where{};

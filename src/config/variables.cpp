@@ -58,7 +58,7 @@ constexpr std::array kVariables{
     VariableSpec{.name = "host-io-poll",
                  .type = VariableType::Number,
                  .help = "how long the io threads look for work before they sleep, in microseconds",
-                 .fallback = "0"},
+                 .fallback = "see docs/realtime.md"},
     VariableSpec{.name = "host-io-runmask",
                  .type = VariableType::Cpus,
                  .help = "host CPUs of the io threads",

@@ -49,7 +49,7 @@ public:
           threads_{threads},
           log_{config.system, config.loggers},
           life_{config, log_, notify_},
-          loop_{"io/main", settings_of(config).io_poll},
+          loop_{"io/main", settings_of(config).io_poll.value_or(default_io_poll(threads))},
           terminal_{latch_},
           board_{config, catalog, plan, char_host_, latch_, diagnostics} {
         if (diagnostics.has_errors()) return;

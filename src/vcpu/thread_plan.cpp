@@ -121,6 +121,13 @@ ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Dia
     return Planner{config, host, diagnostics}.run(vdev_threads);
 }
 
+std::chrono::microseconds default_io_poll(const ThreadPlan& plan) noexcept {
+    constexpr std::chrono::microseconds kLook{32};
+    const auto io = std::ranges::find(plan.threads, "io/main", &PlannedThread::name);
+    const bool polls = io != plan.threads.end() && !is_realtime(io->schedule) && io->cpus.size() > 1;
+    return polls ? kLook : std::chrono::microseconds{};
+}
+
 std::string format_thread_plan(const ThreadPlan& plan) {
     std::size_t name = 0;
     std::size_t cpus = 0;

@@ -2,6 +2,7 @@
 // Where every thread of a VM will run and how urgently: known before any of them is there. Pure.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ struct ThreadPlan {
 /// `vdev_threads`: names of io threads that vdevs have for themselves.
 [[nodiscard]] ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics,
                                           const std::vector<std::string>& vdev_threads = {});
+
+/// For how long io threads look for work before they sleep if the file does not say. Not at all if they are in real time
+/// or have one CPU: looking would take it from others.
+[[nodiscard]] std::chrono::microseconds default_io_poll(const ThreadPlan& plan) noexcept;
 
 /// A title, then a row per thread: name, CPUs, policy, priority.
 [[nodiscard]] std::string format_thread_plan(const ThreadPlan& plan);

@@ -17,8 +17,9 @@ Settings settings(const std::string& variables) {
 
 }  // namespace
 
-TEST_CASE("host-io-poll is in microseconds, and without it nobody polls") {
-    CHECK(settings("").io_poll == 0us);
+TEST_CASE("host-io-poll is in microseconds") {
+    CHECK(settings("").io_poll == std::nullopt);
+    CHECK(settings("set host-io-poll 0").io_poll == 0us);
     CHECK(settings("set host-io-poll 32").io_poll == 32us);
     CHECK(settings("set host-io-poll 0xffffffffffffffff").io_poll == 60s);
 }

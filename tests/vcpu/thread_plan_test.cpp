@@ -176,3 +176,12 @@ TEST_CASE("the plan as a table and as JSON") {
     CHECK(json.ends_with(R"("cpus":[0,1],"policy":"SCHED_DEADLINE","priority":0,"runtime_ns":2000000,)"
                          R"("deadline_ns":10000000}])"));
 }
+
+TEST_CASE("io threads look for work by themselves unless they are in real time or have one CPU") {
+    using std::chrono::microseconds;
+    CHECK(default_io_poll(Planned{"cpu\n"}.plan) == microseconds{32});
+    CHECK(default_io_poll(Planned{"cpu\n", Planned::one_cpu()}.plan) == microseconds{0});
+    CHECK(default_io_poll(Planned{"cpu\nset host-io-runmask 1\n"}.plan) == microseconds{0});
+    CHECK(default_io_poll(Planned{"cpu sched 20f\n"}.plan) == microseconds{0});  // and so are they
+    CHECK(default_io_poll(Planned{"cpu\nset host-io-sched 20r\n"}.plan) == microseconds{0});
+}
