@@ -39,8 +39,8 @@ struct ThreadPlan {
 [[nodiscard]] ThreadPlan make_thread_plan(const VmConfig& config, const HostThreads& host, Diagnostics& diagnostics,
                                           const std::vector<std::string>& vdev_threads = {});
 
-/// For how long io threads look for work before they sleep if the file does not say. Not at all if they are in real time
-/// or have one CPU: looking would take it from others.
+/// For how long io threads look for work before they sleep if the file does not say. Not at all if they are in real
+/// time or have one CPU: looking would take it from others.
 [[nodiscard]] std::chrono::microseconds default_io_poll(const ThreadPlan& plan) noexcept;
 
 /// A title, then a row per thread: name, CPUs, policy, priority.
