@@ -264,7 +264,7 @@ TEST_CASE("virtqueue: random drivers and devices agree with a model of the queue
 TEST_CASE("virtqueue: driver and device on two threads lose nothing, wake-ups included") {
     for (const std::uint64_t features : {kSplit, kPacked, kSplit | kWithEventIdx, kPacked | kWithEventIdx}) {
         INFO(features);
-        CHECK(TwoThreads{features}.run(10'000) == 0);
+        CHECK(TwoThreads{features}.run(30'000) == 0);
     }
 }
 
