@@ -26,6 +26,7 @@
 #include "ops/user.hpp"
 #include "ops/vmcoreinfo.hpp"
 #include "vcpu/exit_stats.hpp"
+#include "vcpu/system_sleep.hpp"
 #include "vcpu/vcpu_group.hpp"
 #include "vmm/error.hpp"
 
@@ -98,7 +99,8 @@ private:
     void make_vcpus(const VmConfig& config, std::vector<std::unique_ptr<Vcpu>> vcpus) {
         install_kick_handler();
         const VcpuWorld world{
-            board_.buses, *board_.machine, latch_, log_, unsupported_actions(config), best_effort(config) != nullptr};
+            board_.buses,  *board_.machine, latch_, log_, unsupported_actions(config), best_effort(config) != nullptr,
+            &sleep_.bell()};
         const auto count = static_cast<unsigned>(vcpus.size());
         stats_.emplace(stats_file(), count, device_names(board_.buses), board_.machine->ticks_per_second());
         for (unsigned i = 0; i < count; ++i)
@@ -124,13 +126,31 @@ private:
     }
 
     void wait() {
-        std::array<pollfd, 2> sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0}};
+        std::array sources{pollfd{signals_.fd(), POLLIN, 0}, pollfd{latch_.fd(), POLLIN, 0},
+                           pollfd{sleep_.fd(), POLLIN, 0}};
         const int timeout = life_.poll_timeout();
         const bool earlier = !settled_ && (timeout < 0 || timeout > kSettleMs);
         if (::poll(sources.data(), sources.size(), earlier ? kSettleMs : timeout) == 0 && !settled_) settle();
         if (const auto wanted = latch_.take_dump()) bite(*wanted);
+        tell_sleep(sleep_.serve(vcpus_));
         life_.tick([this] { return !vcpus_.is_stuck(); });
         while (const auto request = signals_.take()) serve(*request);
+    }
+
+    void tell_sleep(SystemSleep::Change change) {
+        switch (change) {
+            case SystemSleep::Change::None:
+                return;
+            case SystemSleep::Change::Asleep:
+                life_.asleep();
+                return log_.info("the guest has suspended itself; an interrupt wakes it up");
+            case SystemSleep::Change::Awake:
+                life_.awake();
+                return log_.info("the guest has been woken up");
+            case SystemSleep::Change::Failed:
+                log_.write(Severity::Fatal, errno_text("the kernel does not let a vCPU sleep", errno));
+                return latch_.end(EndCause::HostError);
+        }
     }
 
     /// Some of the kernel's threads are made only when the vCPUs run, and no event tells of them.
@@ -216,6 +236,7 @@ private:
     Signals signals_;                                 // before any thread: they inherit the blocked signals
     NotifySettings notify_ = take_notify_settings();  // before any thread, too
     EndLatch latch_;
+    SystemSleep sleep_;
     Log log_;
     Life life_;
     EventLoop loop_;

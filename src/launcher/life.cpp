@@ -77,6 +77,16 @@ void Life::running() {
     manager_.ready("the guest runs");
 }
 
+void Life::asleep() {
+    enter(Phase::Suspended);
+    manager_.status("the guest has suspended itself");
+}
+
+void Life::awake() {
+    enter(Phase::Running);
+    manager_.status("the guest runs");
+}
+
 void Life::stopping(EndCause cause) {
     cause_ = cause;
     manager_.stopping(facts_of(cause).text);

@@ -33,6 +33,9 @@ public:
     void built(EnvFacts facts);
     /// The first vCPU has been released.
     void running();
+    /// The guest sleeps until something wakes it up, and has been woken up.
+    void asleep();
+    void awake();
     /// A line for whoever watches the service.
     void note(std::string_view text) const noexcept { manager_.status(text); }
     /// There is a cause; the vCPUs have not been stopped yet.

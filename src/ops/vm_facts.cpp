@@ -131,6 +131,8 @@ std::string_view phase_name(Phase phase) noexcept {
             return "building";
         case Phase::Running:
             return "running";
+        case Phase::Suspended:
+            return "suspended";
         case Phase::Stopping:
             return "stopping";
         case Phase::Ended:

@@ -52,7 +52,7 @@ struct EnvFacts {
 };
 [[nodiscard]] std::string env_to_json(const EnvFacts& facts);
 
-enum class Phase { Building, Running, Stopping, Ended };
+enum class Phase { Building, Running, Suspended, Stopping, Ended };
 [[nodiscard]] std::string_view phase_name(Phase phase) noexcept;
 
 /// `status`, and `<name>@last` with Phase::Ended.

@@ -52,6 +52,8 @@ Judgement dispatch(const Exit& exit, const Buses& buses, ArchExits& arch) noexce
             [](const TripleFault&) { return Judgement{Next::TripleFault}; },
             [](const SystemPowerOff&) { return Judgement{Next::PowerOff}; },
             [](const SystemReset&) { return Judgement{Next::Reset}; },
+            [](const SystemSuspend&) { return Judgement{Next::Suspend}; },
+            [](const SystemWakeUp&) { return Judgement{Next::WakeUp}; },
             [](const RunFailed&) { return Judgement{Next::HostError}; },
             [](const Stuck&) { return Judgement{Next::Stuck}; },
             [](const UnknownInstruction& e) {

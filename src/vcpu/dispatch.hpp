@@ -20,6 +20,8 @@ enum class Next : std::uint8_t {
     UnsupportedReference,  ///< nobody claimed the access; a read has been answered with ones
     UnsupportedInstruction,
     UnsupportedRegister,
+    Suspend,
+    WakeUp,
 };
 
 /// The board's part in exits. Called on vCPU threads.

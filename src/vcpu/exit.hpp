@@ -43,6 +43,11 @@ struct TripleFault {};
 /// The guest's firmware interface asked for an end (arm64 PSCI).
 struct SystemPowerOff {};
 struct SystemReset {};
+/// It asked for a sleep of all the machine until something wakes this vCPU (PSCI SYSTEM_SUSPEND). What it passed is
+/// still in the vCPU's registers.
+struct SystemSuspend {};
+/// An interrupt is there for a vCPU that sleeps.
+struct SystemWakeUp {};
 /// KVM_RUN itself failed, with this errno value: the host could not give what the guest needed.
 struct RunFailed {
     int error;
@@ -70,12 +75,14 @@ struct Stuck {
     std::uint64_t code;
 };
 
-using Exit = std::variant<PortIn, PortOut, MmioRead, MmioWrite, EndOfInterrupt, Resume, TripleFault, SystemPowerOff,
-                          SystemReset, RunFailed, Stuck, UnknownInstruction, UnknownRegister, Hypercall>;
+using Exit =
+    std::variant<PortIn, PortOut, MmioRead, MmioWrite, EndOfInterrupt, Resume, TripleFault, SystemPowerOff, SystemReset,
+                 RunFailed, Stuck, UnknownInstruction, UnknownRegister, Hypercall, SystemSuspend, SystemWakeUp>;
 
 /// The alternatives of Exit, by their index; also the reasons of the exit statistics.
 inline constexpr std::array<std::string_view, std::variant_size_v<Exit>> kExitNames{
     "port in",   "port out", "memory read", "memory write", "end of interrupt", "resume",   "triple fault",
-    "power-off", "reset",    "run failed",  "stuck",        "instruction",      "register", "hypercall"};
+    "power-off", "reset",    "run failed",  "stuck",        "instruction",      "register", "hypercall",
+    "suspend",   "wake-up"};
 
 }  // namespace qvm

@@ -26,6 +26,10 @@ Exit decode_system_event(const kvm_run& run) noexcept {
             return SystemPowerOff{};
         case KVM_SYSTEM_EVENT_RESET:
             return SystemReset{};
+        case KVM_SYSTEM_EVENT_SUSPEND:
+            return SystemSuspend{};
+        case KVM_SYSTEM_EVENT_WAKEUP:
+            return SystemWakeUp{};
         default:
             return Stuck{"system event", run.system_event.type};
     }

@@ -14,6 +14,13 @@ enum class Fault : std::uint8_t {
     Reference,    ///< x86: #GP, behind the instruction that made the access
 };
 
+/// What became of a vCPU that asked for the system's sleep.
+enum class Sleep : std::uint8_t {
+    Begun,    ///< run() comes back with SystemWakeUp, or when kicked
+    Refused,  ///< the guest has been told why
+    Failed,   ///< the kernel does not let it
+};
+
 /// One virtual CPU. kick() from any thread; the rest on its own thread, and on any other one while that is paused.
 class Vcpu {
 public:
@@ -27,6 +34,12 @@ public:
     virtual void unkick() noexcept = 0;
     /// The next run() begins with this exception. False if the kernel refuses.
     [[nodiscard]] virtual bool raise(Fault fault) noexcept = 0;
+    /// Whether the guest has not switched it on, or has switched it off.
+    [[nodiscard]] virtual bool is_off() const noexcept { return false; }
+    /// Answers its SystemSuspend. `alone`: all others are off.
+    [[nodiscard]] virtual Sleep sleep(bool /*alone*/) noexcept { return Sleep::Failed; }
+    /// After SystemWakeUp: the next run() begins where its SystemSuspend said. False if the kernel refuses.
+    [[nodiscard]] virtual bool wake_up() noexcept { return false; }
     /// Its registers as notes of a core; none if the kernel does not tell them.
     [[nodiscard]] virtual std::vector<CoreNote> core_notes() = 0;
     /// Registers, mode and the bytes at the instruction pointer, for people; several lines.

@@ -106,7 +106,10 @@ void VcpuThread::run() {
                 order_.wait(order);
                 break;
             case Order::Run:
-                if (!step()) return;
+                if (slumber() == Slumber::Asks)
+                    order_.wait(order);
+                else if (!step())
+                    return;
                 break;
             case Order::Pause:
                 if (!park(order)) return;
@@ -117,11 +120,13 @@ void VcpuThread::run() {
     }
 }
 
-/// The exits until somebody wants something else. False once the guest has come to its end.
+/// The exits until somebody wants something else, or the guest does that others must grant. False once the guest has
+/// come to its end.
 bool VcpuThread::step() {
     bool idle = false;
     do {
         if (world_.control.ended() || !turn(idle)) return false;
+        if (slumber() == Slumber::Asks) return true;
     } while ((order_.load(std::memory_order_relaxed) & kOrderBits) == static_cast<std::uint32_t>(Order::Run));
     return true;
 }
@@ -181,7 +186,25 @@ bool VcpuThread::judge(const Judgement& judgement, const Exit& exit) {
                                Fault::Instruction, "an instruction that KVM cannot execute", judgement.where);
         case Next::UnsupportedRegister:
             return unknown_register(std::get<UnknownRegister>(exit));
+        case Next::Suspend:
+            return ask_for_sleep();
+        case Next::WakeUp:
+            return wake_up();
     }
+    return true;
+}
+
+bool VcpuThread::ask_for_sleep() noexcept {
+    answer(Slumber::Asks);
+    if (world_.slumber != nullptr) world_.slumber->signal();
+    return true;
+}
+
+bool VcpuThread::wake_up() {
+    if (!vcpu_->wake_up())
+        return end(EndCause::HostError, Severity::Fatal, errno_text("the kernel does not let a vCPU wake up", errno));
+    answer(Slumber::Awake);
+    if (world_.slumber != nullptr) world_.slumber->signal();
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "vcpu/exit_stats.hpp"
 #include "vcpu/vcpu.hpp"
 #include "vmm/end_cause.hpp"
+#include "vmm/event_fd.hpp"
 #include "vmm/log.hpp"
 
 namespace qvm {
@@ -32,7 +33,8 @@ struct VcpuWorld {
     VmControl& control;
     Log& log;
     UnsupportedActions unsupported{};
-    bool best_effort_sched = false;  ///< a place that the host refuses is a warning
+    bool best_effort_sched = false;    ///< a place that the host refuses is a warning
+    const EventFd* slumber = nullptr;  ///< signalled when some vCPU's slumber() has changed by itself
 };
 
 /// The signal that brings a vCPU thread out of KVM_RUN. Its handler does nothing.
@@ -58,6 +60,11 @@ public:
     void wait_until_paused() const noexcept;
     /// When the exit in hand began, in ticks; 0 while there is none. From any thread.
     [[nodiscard]] std::uint64_t handling_since() const noexcept { return handling_.load(std::memory_order_relaxed); }
+    /// Its part in the system's sleep. One that asks executes nothing until it is answered.
+    enum class Slumber : std::uint8_t { Awake, Asks, Sleeps };
+    [[nodiscard]] Slumber slumber() const noexcept { return slumber_.load(std::memory_order_relaxed); }
+    /// What it asked for, or more of its own life. By who has paused it, and before that ends.
+    void answer(Slumber slumber) noexcept { slumber_.store(slumber, std::memory_order_relaxed); }
     /// The vCPU, for those who have paused it.
     [[nodiscard]] Vcpu& vcpu() const noexcept { return *vcpu_; }
 
@@ -76,6 +83,8 @@ private:
     bool park(std::uint32_t order);
     bool judge(const Judgement& judgement, const Exit& exit);
     bool unsupported(UnsupportedActions::Action action, Fault fault, std::string_view what, std::uint64_t where);
+    bool ask_for_sleep() noexcept;
+    bool wake_up();
     bool unknown_register(const UnknownRegister& exit);
     bool end(EndCause cause);
     bool end(EndCause cause, Severity severity, const std::string& what);
@@ -87,6 +96,7 @@ private:
     std::atomic<std::uint32_t> order_{static_cast<std::uint32_t>(Order::Wait)};
     std::atomic<std::uint32_t> answered_{0};  ///< the order of the last pause that the thread is in, or kGone
     std::atomic<std::uint64_t> handling_{0};
+    std::atomic<Slumber> slumber_{Slumber::Awake};
     std::thread thread_;  // last: it uses everything above
 };
 

@@ -44,6 +44,12 @@ TEST_CASE("each phase of a VM's life is told in both places") {
     life->running();
     CHECK(world.manager.receive().starts_with("READY=1\n"));
     CHECK(world.says("demo/status", "\"running\""));
+    life->asleep();
+    CHECK(world.manager.receive() == "STATUS=the guest has suspended itself");
+    CHECK(world.says("demo/status", "\"suspended\""));
+    life->awake();
+    CHECK(world.manager.receive() == "STATUS=the guest runs");
+    CHECK(world.says("demo/status", "\"running\""));
     life->stopping(EndCause::VdevError);
     CHECK(world.manager.receive() == "STOPPING=1\nSTATUS=a vdev failed");
     CHECK(world.says("demo/status", "\"stopping\""));

@@ -73,7 +73,7 @@ TEST_CASE("the manual has every cause of an end with its exit code, and every ph
         CAPTURE(row);
         CHECK(manual.find(row) != std::string::npos);
     }
-    for (const Phase phase : {Phase::Building, Phase::Running, Phase::Stopping, Phase::Ended})
+    for (const Phase phase : {Phase::Building, Phase::Running, Phase::Suspended, Phase::Stopping, Phase::Ended})
         CHECK(manual.find("| `" + std::string{phase_name(phase)} + "` |") != std::string::npos);
 }
 

@@ -39,6 +39,17 @@ public:
     std::vector<Fault> raised{};
     bool takes_faults = true;
 
+    [[nodiscard]] bool is_off() const noexcept override { return off; }
+    [[nodiscard]] Sleep sleep(bool alone) noexcept override {
+        was_alone = alone;
+        return sleeps;
+    }
+    [[nodiscard]] bool wake_up() noexcept override { return wakes; }
+    bool off = false;
+    Sleep sleeps = Sleep::Begun;
+    bool was_alone = false;
+    bool wakes = true;
+
     [[nodiscard]] std::vector<CoreNote> core_notes() override { return {}; }
     [[nodiscard]] std::string state() override { return "scripted"; }
 

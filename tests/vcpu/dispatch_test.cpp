@@ -103,6 +103,8 @@ TEST_CASE("exits that end a VM say how") {
     CHECK(world.judge(TripleFault{}) == Next::TripleFault);
     CHECK(world.judge(SystemPowerOff{}) == Next::PowerOff);
     CHECK(world.judge(SystemReset{}) == Next::Reset);
+    CHECK(world.judge(SystemSuspend{}) == Next::Suspend);
+    CHECK(world.judge(SystemWakeUp{}) == Next::WakeUp);
     CHECK(world.judge(RunFailed{EFAULT}) == Next::HostError);
     CHECK(world.judge(Stuck{"why", 1}) == Next::Stuck);
 }

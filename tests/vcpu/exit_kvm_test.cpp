@@ -72,12 +72,16 @@ TEST_CASE("the end of a level interrupt names its vector") {
     CHECK(std::get<EndOfInterrupt>(decode(shared.run())).vector == 0x31);
 }
 
-TEST_CASE("firmware calls for power-off and reset are told apart") {
+TEST_CASE("firmware calls for power-off, reset and sleep are told apart") {
     Shared shared{KVM_EXIT_SYSTEM_EVENT};
     shared.run().system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
     CHECK(std::holds_alternative<SystemPowerOff>(decode(shared.run())));
     shared.run().system_event.type = KVM_SYSTEM_EVENT_RESET;
     CHECK(std::holds_alternative<SystemReset>(decode(shared.run())));
+    shared.run().system_event.type = KVM_SYSTEM_EVENT_SUSPEND;
+    CHECK(std::holds_alternative<SystemSuspend>(decode(shared.run())));
+    shared.run().system_event.type = KVM_SYSTEM_EVENT_WAKEUP;
+    CHECK(std::holds_alternative<SystemWakeUp>(decode(shared.run())));
     shared.run().system_event.type = KVM_SYSTEM_EVENT_CRASH;
     CHECK(std::get<Stuck>(decode(shared.run())).code == KVM_SYSTEM_EVENT_CRASH);
 }

@@ -152,6 +152,7 @@ private:
         TreeNode& key = keys.add("power");
         key.text("label", "power");
         key.cells("linux,code", {kKeyPower});
+        key.flag("wakeup-source");
         key.cells("gpios", {phandles_.power_key, kPowerKeyInput, kActiveHigh});
     }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "arch/arm64/layout.hpp"
+#include "arch/arm64/psci.hpp"
 
 namespace qvm::arm64 {
 namespace {
@@ -26,9 +27,14 @@ bool get_register(const KvmVcpuFd& fd, std::size_t offset, std::uint64_t& value)
     return ::ioctl(fd.fd(), KVM_GET_ONE_REG, &request) == 0;
 }
 
-void set_register(const KvmVcpuFd& fd, std::size_t offset, std::uint64_t value) {
+bool put_register(const KvmVcpuFd& fd, std::size_t offset, std::uint64_t value) noexcept {
     kvm_one_reg request{core_register(offset), reinterpret_cast<std::uint64_t>(&value)};
-    fd.call("KVM_SET_ONE_REG", KVM_SET_ONE_REG, &request);
+    return ::ioctl(fd.fd(), KVM_SET_ONE_REG, &request) == 0;
+}
+
+bool put_state(const KvmVcpuFd& fd, std::uint32_t state) noexcept {
+    kvm_mp_state request{state};
+    return ::ioctl(fd.fd(), KVM_SET_MP_STATE, &request) == 0;
 }
 
 kvm_vcpu_init preferred(const KvmVm& vm, unsigned number, const CpuFeatures& features) {
@@ -64,18 +70,18 @@ CpuFeatures host_features(const KvmVm& vm) {
             .sve = vm.extension(KVM_CAP_ARM_SVE) != 0};
 }
 
-Arm64Vcpu::Arm64Vcpu(const Kvm& kvm, const KvmVm& vm, unsigned number, const CpuFeatures& features)
-    : KvmVcpu{kvm, vm, number}, number_{number} {
-    kvm_vcpu_init init = preferred(vm, number, features);
-    fd().call("KVM_ARM_VCPU_INIT", KVM_ARM_VCPU_INIT, &init);
+Arm64Vcpu::Arm64Vcpu(const Kvm& kvm, const KvmVm& vm, unsigned number, const CpuFeatures& features,
+                     const GuestMemory& memory)
+    : KvmVcpu{kvm, vm, number}, number_{number}, memory_{memory}, reset_{preferred(vm, number, features)} {
+    fd().call("KVM_ARM_VCPU_INIT", KVM_ARM_VCPU_INIT, &reset_);
     if (!features.sve) return;
     int feature = KVM_ARM_VCPU_SVE;
     fd().call("KVM_ARM_VCPU_FINALIZE", KVM_ARM_VCPU_FINALIZE, &feature);
 }
 
 void Arm64Vcpu::enter_at(const BootEntry& entry) {
-    set_register(fd(), kPc, entry.pc);
-    set_register(fd(), kX0, entry.x0);
+    const bool set = put_register(fd(), kPc, entry.pc) && put_register(fd(), kX0, entry.x0);
+    check("KVM_SET_ONE_REG", set ? 0 : -1);
 }
 
 void Arm64Vcpu::start_pmu() {
@@ -94,6 +100,28 @@ bool Arm64Vcpu::raise(Fault /*fault*/) noexcept {
     kvm_vcpu_events events{};
     events.exception.ext_dabt_pending = 1;
     return ::ioctl(fd().fd(), KVM_SET_VCPU_EVENTS, &events) == 0;
+}
+
+bool Arm64Vcpu::is_off() const noexcept {
+    kvm_mp_state state{};
+    return ::ioctl(fd().fd(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_STOPPED;
+}
+
+/// The kernel has left all to this monitor (Documentation/virt/kvm/api.rst, KVM_SYSTEM_EVENT_SUSPEND).
+Sleep Arm64Vcpu::sleep(bool alone) noexcept {
+    CoreRegisters registers;
+    if (!read(registers)) return Sleep::Failed;
+    const auto verdict = judge_suspend({registers.x[0], registers.x[1], registers.x[2]}, alone, memory_);
+    if (const auto* error = std::get_if<PsciError>(&verdict))
+        return put_register(fd(), kX0, static_cast<std::uint64_t>(*error)) ? Sleep::Refused : Sleep::Failed;
+    waking_ = std::get<BootEntry>(verdict);
+    return put_state(fd(), KVM_MP_STATE_SUSPENDED) ? Sleep::Begun : Sleep::Failed;
+}
+
+/// Only now is it reset: until it woke up, its timer counted.
+bool Arm64Vcpu::wake_up() noexcept {
+    return ::ioctl(fd().fd(), KVM_ARM_VCPU_INIT, &reset_) == 0 && put_state(fd(), KVM_MP_STATE_RUNNABLE) &&
+           put_register(fd(), kPc, waking_.pc) && put_register(fd(), kX0, waking_.x0);
 }
 
 bool Arm64Vcpu::read(CoreRegisters& registers) const noexcept {

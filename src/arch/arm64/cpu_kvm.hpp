@@ -7,6 +7,7 @@
 #include "arch/arm64/boot.hpp"
 #include "arch/arm64/prstatus.hpp"
 #include "vcpu/vcpu_kvm.hpp"
+#include "vmm/guest_memory.hpp"
 
 namespace qvm::arm64 {
 
@@ -19,10 +20,11 @@ struct CpuFeatures {
 /// What this host can give.
 [[nodiscard]] CpuFeatures host_features(const KvmVm& vm);
 
-/// An arm64 vCPU in its reset state; all but the first wait for PSCI's CPU_ON. Throws HostError.
+/// An arm64 vCPU in its reset state; all but the first wait for PSCI's CPU_ON. `memory` must outlive it. Throws
+/// HostError.
 class Arm64Vcpu final : public KvmVcpu {
 public:
-    Arm64Vcpu(const Kvm& kvm, const KvmVm& vm, unsigned number, const CpuFeatures& features);
+    Arm64Vcpu(const Kvm& kvm, const KvmVm& vm, unsigned number, const CpuFeatures& features, const GuestMemory& memory);
 
     /// Makes it the boot CPU.
     void enter_at(const BootEntry& entry);
@@ -32,6 +34,9 @@ public:
     void keep_stolen_time(std::uint64_t record);
 
     [[nodiscard]] bool raise(Fault fault) noexcept override;
+    [[nodiscard]] bool is_off() const noexcept override;
+    [[nodiscard]] Sleep sleep(bool alone) noexcept override;
+    [[nodiscard]] bool wake_up() noexcept override;
     [[nodiscard]] std::vector<CoreNote> core_notes() override;
     [[nodiscard]] std::string state() override;
 
@@ -39,6 +44,9 @@ private:
     [[nodiscard]] bool read(CoreRegisters& registers) const noexcept;
 
     unsigned number_;
+    const GuestMemory& memory_;
+    kvm_vcpu_init reset_;
+    BootEntry waking_{};  ///< where it goes on after its sleep
 };
 
 }  // namespace qvm::arm64

@@ -39,6 +39,7 @@ constexpr std::array kRequired{
     KvmCapability{KVM_CAP_ARM_INJECT_EXT_DABT, "KVM_CAP_ARM_INJECT_EXT_DABT"},
 };
 constexpr KvmCapability kNisvToUser{KVM_CAP_ARM_NISV_TO_USER, "KVM_CAP_ARM_NISV_TO_USER"};
+constexpr KvmCapability kSystemSuspend{KVM_CAP_ARM_SYSTEM_SUSPEND, "KVM_CAP_ARM_SYSTEM_SUSPEND"};
 constexpr KvmCapability kHaltPoll{KVM_CAP_HALT_POLL, "KVM_CAP_HALT_POLL"};
 
 // Linux 6.4 and newer (Documentation/virt/kvm/api.rst, KVM_ARM_SET_COUNTER_OFFSET).
@@ -167,7 +168,7 @@ private:
             throw ConfigError{config_.cpus[limit].where, fmt::format("this kernel's KVM has at most {} vCPUs", limit)};
         std::vector<std::unique_ptr<Arm64Vcpu>> vcpus;
         for (unsigned i = 0; i < config_.cpus.size(); ++i)
-            vcpus.push_back(std::make_unique<Arm64Vcpu>(kernel_->kvm, kernel_->vm, i, features));
+            vcpus.push_back(std::make_unique<Arm64Vcpu>(kernel_->kvm, kernel_->vm, i, features, services_.memory));
         return vcpus;
     }
 
@@ -212,7 +213,8 @@ private:
 
     /// Before there are vCPUs.
     void apply_settings(const KvmVm& vm) {
-        if (vm.extension(kNisvToUser.number) != 0) vm.enable(kNisvToUser, 0);
+        for (const KvmCapability& each : {kNisvToUser, kSystemSuspend})
+            if (vm.extension(each.number) != 0) vm.enable(each, 0);
         if (!settings_.exit_on_halt)
             services_.log.warn("exit-on-halt off: on arm64 a vCPU that waits gives up its CPU; see host-halt-poll");
         if (settings_.halt_poll) limit_halt_poll(vm, *settings_.halt_poll);

@@ -7,9 +7,8 @@
 main:
     stp x29, x30, [sp, #-16]!
     bl gic_enable
-    ldr x1, =GICR_SGI
-    mov w2, #1 << VIRTUAL_TIMER_ID
-    str w2, [x1, #0x100]                // GICR_ISENABLER0
+    mov x1, #VIRTUAL_TIMER_ID
+    bl gic_pass
     mrs x1, cntvct_el0
     mrs x2, cntfrq_el0
     lsr x3, x1, #3

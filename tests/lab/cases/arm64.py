@@ -2,7 +2,7 @@
 """Debian's arm64 kernel boots to user space on every kind of board and ends by its own word."""
 import signal
 
-from lab import Lab, case, check
+from lab import Extras, Lab, case, check
 from cases.common import boots, ends_by_word
 
 
@@ -35,3 +35,30 @@ def tree_has_nothing_to_complain_about(lab: Lab):
     boots(vm, 2, counts=False)
     ends_by_word(vm, "poweroff")
     check("GUEST-DMESG" not in vm.stdout, "the guest's kernel reports errors")
+
+
+SLEEP = """
+for module in /modules/*.ko; do insmod "$module"; done
+md5sum </dev/vda
+echo mem >/sys/power/state
+echo WOKEN
+echo 3 >/proc/sys/vm/drop_caches
+md5sum </dev/vda
+"""
+
+
+@case(board="arm64", limit=300)
+def sleeps_and_is_woken_by_the_power_key(lab: Lab):
+    """With a second CPU, which Linux switches off for it, and a disk that works before and after it."""
+    vdevs = lab.board.vdevs + "\nvdev virtio-blk\n  hostdev <disk.img\n"
+    (lab.directory / "disk.img").write_bytes(bytes(range(256)) * 4096)
+    extras = Extras(modules=("virtio_pci", "virtio_blk"))
+    vm = lab.start(lab.guest_with(SLEEP, extras, cpus=2, vdevs=vdevs))
+    before = vm.expect("^([0-9a-f]{32}) ")[1]
+    vm.expect("the guest has suspended itself", stream="err")
+    vm.signal(signal.SIGTERM)
+    vm.expect("the guest has been woken up", stream="err")
+    vm.expect("^WOKEN")
+    check(vm.expect("^([0-9a-f]{32}) ")[1] == before, "the disk is another one after the sleep")
+    vm.expect("TASK-ENDED 0")
+    ends_by_word(vm, "poweroff")
