@@ -30,7 +30,7 @@ bool is(const std::variant<BootEntry, PsciError>& verdict, PsciError error) {
 
 TEST_CASE("a sleep ends at the entry that its call names, in RAM or in ROM, with the caller's context") {
     const World world;
-    const std::uint64_t entry = GENERATE(kRam, kRam + 0xfffc, kRom + 4);
+    const std::uint64_t entry = GENERATE(kRam + 0, kRam + 0xfffc, kRom + 4);
     const auto verdict = world.judge({kSystemSuspend64, entry, 0x1234'5678'9abc'def0});
     REQUIRE(std::holds_alternative<BootEntry>(verdict));
     CHECK(std::get<BootEntry>(verdict).pc == entry);
