@@ -42,6 +42,7 @@ struct BoardServices {
     VmControl& control;
     Log& log;
     const Clock& clock;
+    EventLoop& loop;
 };
 
 /// The board.
@@ -74,6 +75,9 @@ public:
 
     /// Asks the guest to shut down. False if the guest does not listen. From any thread.
     virtual bool press_power_button() noexcept = 0;
+
+    /// No vCPU runs any more, and vdevs go next: nothing on a loop's thread calls them for the board from now on.
+    virtual void be_quiet() noexcept {}
 };
 
 /// What a board has read and judged of the configuration: the images above all.

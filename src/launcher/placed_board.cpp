@@ -5,7 +5,7 @@ namespace qvm {
 
 PlacedBoard::PlacedBoard(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const CharHost& host,
                          VmControl& control, Diagnostics& diagnostics)
-    : machine{plan.build({memory, buses, irqs, control, host.log, clock})},
+    : machine{plan.build({memory, buses, irqs, control, host.log, clock, host.loop})},
       assembled{assemble({config, catalog, *machine, memory, buses, irqs, host, control, clock}, diagnostics)} {}
 
 }  // namespace qvm

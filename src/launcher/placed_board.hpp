@@ -13,6 +13,7 @@ struct PlacedBoard {
     /// must outlive it. Throws HostError.
     PlacedBoard(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const CharHost& host,
                 VmControl& control, Diagnostics& diagnostics);
+    ~PlacedBoard() { machine->be_quiet(); }
     PlacedBoard(const PlacedBoard&) = delete;
     PlacedBoard& operator=(const PlacedBoard&) = delete;
 

@@ -63,7 +63,8 @@ UniqueFd make_its(const KvmVm& vm, const Range& where) {
 
 }  // namespace
 
-KernelGic::KernelGic(Log& log) : refused_{log, "the kernel refused an interrupt (KVM_IRQ_LINE)"} {
+KernelGic::KernelGic(Log& log, EventLoop& loop)
+    : refused_{log, "the kernel refused an interrupt (KVM_IRQ_LINE)"}, loop_{loop} {
     for (unsigned id = kFirstSpi; id < kInterruptIds; ++id) wires_.emplace_back(*this, id);
 }
 
@@ -74,6 +75,26 @@ void KernelGic::make(const KvmVm& vm, const GicPlan& plan) {
     if (plan.its) its_ = make_its(vm, *plan.its);
     finish(device_, "the start of the GIC");
     vm_ = &vm;
+    tell_ends(vm);
+}
+
+void KernelGic::tell_ends(const KvmVm& vm) {
+    for (unsigned i = 0; i < wires_.size(); ++i) {
+        LevelWire* const level = wires_[i].level();
+        if (level == nullptr) continue;
+        kvm_irqfd request{};
+        request.fd = static_cast<std::uint32_t>(level->trigger());
+        request.resamplefd = static_cast<std::uint32_t>(level->end());
+        request.gsi = i;
+        request.flags = KVM_IRQFD_FLAG_RESAMPLE;
+        check("KVM_IRQFD with KVM_IRQFD_FLAG_RESAMPLE", ::ioctl(vm.fd(), KVM_IRQFD, &request));
+        level->listen(loop_);
+    }
+}
+
+void KernelGic::be_quiet() noexcept {
+    for (const Wire& wire : wires_)
+        if (wire.level() != nullptr) wire.level()->be_quiet();
 }
 
 unsigned KernelGic::lines() const noexcept { return kInterruptIds; }
@@ -83,6 +104,16 @@ unsigned KernelGic::first_line() const noexcept { return kFirstSpi; }
 IrqLine& KernelGic::line(unsigned number) { return wires_.at(number - kFirstSpi); }
 
 unsigned KernelGic::gsi(unsigned number) const noexcept { return number - kFirstSpi; }
+
+void KernelGic::Wire::set(bool high) noexcept {
+    if (level_) return level_->set(high);
+    input_.set(high);
+}
+
+bool KernelGic::Wire::tell_end(EndListener& listener) {
+    if (!level_) level_ = std::make_unique<LevelWire>(input_);
+    return level_->tell_end(listener);
+}
 
 void KernelGic::drive(unsigned id, bool high) noexcept {
     if (vm_ == nullptr) return;  // the VM is not there yet, and all lines are low

@@ -20,8 +20,10 @@
 #include "arch/arm64/vdevs.hpp"
 #include "config/settings.hpp"
 #include "vcpu/vcpu_thread.hpp"
+#include "vmm/kvm_device_memory.hpp"
 #include "vmm/kvm_doorbells.hpp"
 #include "vmm/kvm_irq.hpp"
+#include "vmm/kvm_vfio.hpp"
 
 namespace qvm {
 namespace arm64 {
@@ -102,9 +104,10 @@ public:
           settings_{settings_of(config)},
           plan_{plans.boot},
           services_{services},
-          gic_{services.log},
+          gic_{services.log, services.loop},
           router_{services.log, {kInterruptIds - kFirstSpi, plans.gic.version == 3}},
-          doorbells_{services.log} {
+          doorbells_{services.log},
+          device_memory_{services.log} {
         for (const GicWindow& window : windows_of(plans.gic)) attach(window.at, window_, window.what);
         services_.irqs.add(plans.gic.name, gic_, plans.gic.where);
         if (plans.pci != nullptr) pci_.emplace(*plans.pci, services_, gic_, router_, doorbells_);
@@ -120,6 +123,12 @@ public:
     [[nodiscard]] Doorbells& doorbells() override { return doorbells_; }
     [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
+    [[nodiscard]] DeviceMemory* device_memory() noexcept override { return &device_memory_; }
+    void adopt_group(int fd) override {
+        if (!vfio_) vfio_.emplace(kernel_->vm);
+        vfio_->add_group(fd);
+    }
+
     [[nodiscard]] std::vector<std::unique_ptr<Vcpu>> boot(std::span<const PlacedVdev> vdevs) override {
         if (pci_) pci_->host().connect();
         kernel_.emplace(config_);
@@ -134,12 +143,14 @@ public:
         if (vm.extension(KVM_CAP_STEAL_TIME) != 0 && plan_->stolen) keep_stolen_time(vcpus);
         router_.bind(vm);
         doorbells_.bind(vm);
+        device_memory_.bind(vm, static_cast<std::uint32_t>(services_.memory.blocks().size()));
         const std::vector<std::byte> tree = make_tree(*plan_, describe(vdevs, features));
         if (!settings_.fdt_dump_file.empty()) dump_tree(tree);
         vcpus.front()->enter_at(install_boot(*plan_, services_.memory, tree));
         return {std::make_move_iterator(vcpus.begin()), std::make_move_iterator(vcpus.end())};
     }
 
+    void be_quiet() noexcept override { gic_.be_quiet(); }
     bool press_power_button() noexcept override { return power_key_ && power_key_->press(); }
     [[nodiscard]] std::uint16_t elf_machine() const noexcept override { return EM_AARCH64; }
     void end_of_interrupt(std::uint8_t /*vector*/) noexcept override {}
@@ -249,6 +260,8 @@ private:
     KernelGic gic_;
     KvmMsiRouter router_;
     KvmDoorbells doorbells_;
+    KvmDeviceMemory device_memory_;
+    std::optional<KvmVfio> vfio_;
     std::optional<PowerKey> power_key_;
     std::optional<PciBoard> pci_;
 };
