@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "devices/vfio/info_capabilities.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
@@ -39,29 +40,16 @@ struct Region {
     std::uint64_t offset = 0;  ///< in the device's file
 };
 
-template <typename T>
-T at(std::span<const std::byte> bytes, std::size_t offset) noexcept {
-    T value{};
-    if (offset <= bytes.size() && sizeof value <= bytes.size() - offset)
-        std::memcpy(&value, bytes.data() + offset, sizeof value);
-    return value;
-}
-
 /// VFIO_REGION_INFO_CAP_SPARSE_MMAP, if there is one.
 std::vector<Range> sparse_areas(std::span<const std::byte> info, std::uint32_t first) {
     std::vector<Range> areas;
-    for (std::uint32_t offset = first; offset != 0;) {
-        const auto header = at<vfio_info_cap_header>(info, offset);
-        if (header.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
-            const auto list = at<SparseHead>(info, offset);
-            for (std::uint32_t i = 0; i < list.areas; ++i) {
-                const auto area = at<vfio_region_sparse_mmap_area>(
-                    info, offset + sizeof list + i * sizeof(vfio_region_sparse_mmap_area));
-                if (const auto range = Range::make(area.offset, area.size)) areas.push_back(*range);
-            }
-        }
-        if (header.next <= offset) break;
-        offset = header.next;
+    const auto found = find_info_capability(info, first, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+    if (!found) return areas;
+    const auto list = info_at<SparseHead>(info, *found);
+    for (std::uint32_t i = 0; i < list.areas; ++i) {
+        const auto area = info_at<vfio_region_sparse_mmap_area>(
+            info, *found + sizeof list + i * sizeof(vfio_region_sparse_mmap_area));
+        if (const auto range = Range::make(area.offset, area.size)) areas.push_back(*range);
     }
     return areas;
 }
@@ -74,7 +62,7 @@ Region region_of(int fd, std::uint32_t index) {
     std::memcpy(answer.data(), &info, sizeof info);
     // Regions that a device does not have are refused or empty.
     if (::ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, answer.data()) != 0) return {};
-    info = at<vfio_region_info>(answer, 0);
+    info = info_at<vfio_region_info>(answer, 0);
     Region region;
     region.offset = info.offset;
     region.what.size = info.size;

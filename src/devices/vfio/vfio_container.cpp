@@ -7,10 +7,15 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "devices/vfio/kernel_device.hpp"
+#include "devices/vfio/usable_addresses.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
@@ -63,6 +68,26 @@ void demand_viable(unsigned group, int fd) {
                     "\n  'qvmctl pass list' names it; bind all of the group, or leave all of it"};
 }
 
+/// Where guest memory can be; nothing if the kernel does not say.
+std::optional<std::vector<Range>> usable_of(int container) {
+    // What it lists are a few ranges; larger answers do not exist.
+    alignas(vfio_iommu_type1_info) std::array<std::byte, 4 * kKiB> answer{};
+    vfio_iommu_type1_info request{};
+    request.argsz = answer.size();
+    std::memcpy(answer.data(), &request, sizeof request);
+    if (::ioctl(container, VFIO_IOMMU_GET_INFO, answer.data()) != 0) return std::nullopt;
+    return usable_addresses(answer);
+}
+
+void demand_usable(const Range& memory, std::span<const Range> usable) {
+    const auto lost = first_unusable(memory, usable);
+    if (!lost) return;
+    throw HostError{
+        fmt::format("guest memory at {:#x}, {:#x} bytes: devices cannot reach {:#x} to {:#x}, which this "
+                    "host's IOMMU keeps for itself\n  move the 'ram' or give it a gap there",
+                    memory.start(), memory.size(), lost->start(), lost->last())};
+}
+
 std::string lock_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
@@ -112,8 +137,10 @@ std::unique_ptr<VfioDevice> VfioContainer::open(unsigned group, const std::strin
 
 void VfioContainer::map(const GuestMemory& memory) {
     if (!iommu_set_) return;  // no device at all
+    const auto usable = usable_of(fd_.get());
     for (const GuestMemory::Block& block : memory.blocks()) {
         if (block.kind == GuestMemory::Kind::Rom) continue;
+        if (usable) demand_usable(block.range, *usable);
         vfio_iommu_type1_dma_map request{};
         request.argsz = sizeof request;
         request.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;

@@ -28,7 +28,7 @@ public:
 
     /// Devices reach the guest's RAM from now on, and nothing else of this process: guest-physical addresses are the
     /// addresses of their DMA. All of it stays in the host's RAM. Throws HostError, which names RLIMIT_MEMLOCK if that
-    /// is what is too low.
+    /// is what is too low, or the addresses that the IOMMU keeps for itself.
     void map(const GuestMemory& memory);
 
     /// Calls `visit` with the descriptor of each group in use, for KVM to know of them.
