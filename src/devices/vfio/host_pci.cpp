@@ -87,7 +87,13 @@ void find_mounts(const fs::path& directory, const std::set<std::string>& mounted
     }
 }
 
-HostPciFunction read_function(const fs::path& device, HostPciAddress address, const std::set<std::string>& mounted) {
+/// What of the host is needed to read one of its functions.
+struct HostFacts {
+    std::set<std::string> mounted;
+    bool iommu;
+};
+
+HostPciFunction read_function(const fs::path& device, HostPciAddress address, const HostFacts& host) {
     constexpr unsigned kDeepest = 6;  // ata1/host0/target0:0:0/0:0:0:0/block/sda/sda1
     HostPciFunction function{.address = address};
     function.id = {static_cast<std::uint16_t>(hex_in(device / "vendor")),
@@ -97,8 +103,10 @@ HostPciFunction read_function(const fs::path& device, HostPciAddress address, co
     const std::string override_name = first_line(device / "driver_override");
     if (override_name != "(null)") function.driver_override = override_name;
     function.group = number<unsigned>(target_name(device / "iommu_group"), 10);
+    // Linux 6.1, really_probe() and of_iommu_configure().
+    function.group_comes = !function.group && function.driver.empty() && host.iommu;
     find_networks(device, function.in_use);
-    find_mounts(device, mounted, kDeepest, function.in_use);
+    find_mounts(device, host.mounted, kDeepest, function.in_use);
     return function;
 }
 
@@ -139,11 +147,11 @@ std::string HostPciAddress::text() const {
 bool HostPciFunction::is_bridge() const noexcept { return class_code >> 16 == kBridgeClass; }
 
 std::vector<HostPciFunction> host_pci_functions(const fs::path& root) {
-    const std::set<std::string> mounted = mounted_devices(root);
+    const HostFacts host{mounted_devices(root), !entries(root / "sys/class/iommu").empty()};
     std::vector<HostPciFunction> all;
     for (const fs::path& device : entries(root / "sys/bus/pci/devices"))
         if (const auto address = HostPciAddress::parse(device.filename().string()))
-            all.push_back(read_function(device, *address, mounted));
+            all.push_back(read_function(device, *address, host));
     std::ranges::sort(all, {}, &HostPciFunction::address);
     return all;
 }
@@ -160,6 +168,7 @@ std::vector<const HostPciFunction*> group_mates(const HostPciFunction& function,
 PassVerdict judge_pass(const HostPciFunction& function, std::span<const HostPciFunction> all) {
     using Kind = PassVerdict::Kind;
     if (function.is_bridge()) return {Kind::Impossible, "a bridge stays with the host"};
+    if (function.group_comes) return {Kind::NeedsBind, "no driver yet: bind it"};
     if (!function.group)
         return {Kind::Impossible,
                 "no IOMMU group: switch the IOMMU on in the firmware, and for Intel's boot with intel_iommu=on"};

@@ -36,6 +36,7 @@ struct HostPciFunction {
     std::string driver{};          ///< empty if none is bound
     std::string driver_override{};
     std::optional<unsigned> group{};    ///< IOMMU group; nothing without an IOMMU
+    bool group_comes = false;           ///< with its first driver: hosts with a device tree find its IOMMU only then
     std::vector<std::string> in_use{};  ///< what the host does with it: "network interface eth0 is up"
 
     [[nodiscard]] bool is_bridge() const noexcept;

@@ -30,6 +30,7 @@ public:
     }
     void link(const std::string& from, const std::string& to) const {
         fs::create_directories(root.path() / to);
+        fs::create_directories((root.path() / from).parent_path());
         fs::create_directory_symlink(root.path() / to, root.path() / from);
     }
     [[nodiscard]] std::vector<HostPciFunction> functions() const { return host_pci_functions(root.path()); }
@@ -116,6 +117,17 @@ TEST_CASE("without an IOMMU nothing can be passed, and bridges never") {
     host.add("0000:02:00.0", "pcieport", "2", "0x060400");
     CHECK(host.verdict(0).kind == Kind::Impossible);
     CHECK(host.verdict(0).why.find("IOMMU") != std::string::npos);
+    CHECK(host.verdict(1).kind == Kind::Impossible);
+}
+
+TEST_CASE("on a host whose IOMMU is known by a device tree, the first driver brings a function into its group") {
+    Host host;
+    host.link("sys/class/iommu/smmu3.0x0000000009050000", "sys/devices/platform/9050000.smmuv3");
+    host.add("0000:01:00.0", "", "");
+    host.add("0000:02:00.0", "nvme", "");
+    CHECK(host.verdict(0).kind == Kind::NeedsBind);
+    CHECK(host.choose(at(1, 0)) ==
+          "0000:01:00.0 cannot be passed: it is not bound to vfio-pci\n  qvmctl pass bind 0000:01:00.0");
     CHECK(host.verdict(1).kind == Kind::Impossible);
 }
 
