@@ -57,7 +57,7 @@ std::string missing_of(const PassSpec& pass) {
     const auto is_pci = [](const PassLocation& each) { return each.guest.space == GuestLocation::Space::Pci; };
     if (!std::ranges::all_of(pass.locations, is_pci)) return "'pass' of memory and ports";
     if (!pass.interrupts.empty()) return "'pass' with 'intr'";
-    return this_board() == Boards::X86 ? "" : "'pass' on this board";
+    return "";
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST_CASE("what this version lacks is a warning for a check and an error for a r
     CHECK(run.says("t:5:1: error: 'pass' with 'intr' is not in this version"));
 }
 
-TEST_CASE("of 'pass' this version has PCI devices on a PC") {
+TEST_CASE("of 'pass' this version has PCI devices") {
     const std::string text = "ram 64M\npass loc pci:0:4.0=pci:1:0.0\npass loc ";
     CHECK_FALSE(Checked{text + "pci:0x8086/0x1234\n", Purpose::Run}.says("is not in this version"));
     const Checked run{text + "0xfe000000,0x1000,rwn\n", Purpose::Run};

@@ -45,7 +45,7 @@ class L1:
         for old in directory.iterdir():
             old.unlink()
         if init == "iommu":
-            make_disks(directory)
+            make_disks(board, directory)
         with open(directory / "qemu.log", "wb") as log:
             process = subprocess.Popen(
                 command, cwd=directory,
@@ -204,8 +204,8 @@ def _command(board: Board, qemu: Qemu, images: Images, init: str) -> list[str]:
         initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
         arguments += " lab.root=/dev/vda"
     if init == "iommu":
-        arguments += " intel_iommu=on"
-        passed = devices_to_pass()
+        arguments += " intel_iommu=on" if board.arch == "x86" else ""
+        passed = devices_to_pass(board)
     return [
         *qemu.command(), *board.machine, "-m", "2G",
         "-nodefaults", "-display", "none", "-no-reboot", *passed,
