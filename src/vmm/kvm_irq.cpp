@@ -48,20 +48,32 @@ void KvmMsiRouter::write_table() noexcept {
     auto* table = new (table_.data()) kvm_irq_routing{};
     write_pins(*table);
     for (unsigned i = 0; i < inputs_.size(); ++i) {
-        const auto& message = inputs_[i].message;
-        if (!message) continue;
-        kvm_irq_routing_entry& entry = table->entries[table->nr++];
+        if (!inputs_[i].message) continue;
+        kvm_irq_routing_entry& entry = table->entries[table->nr];
         entry = {};
         entry.gsi = pins_.count + i;
-        entry.type = KVM_IRQ_ROUTING_MSI;
-        entry.u.msi.address_lo = static_cast<std::uint32_t>(message->address);
-        entry.u.msi.address_hi = static_cast<std::uint32_t>(message->address >> 32);
-        entry.u.msi.data = message->data;
-        if (!pins_.device_ids) continue;
-        entry.flags = KVM_MSI_VALID_DEVID;
-        entry.u.msi.devid = message->device;
+        if (write_message(entry, *inputs_[i].message)) ++table->nr;
     }
     if (::ioctl(vm_->fd(), KVM_SET_GSI_ROUTING, table) < 0) refused_.count();
+}
+
+/// False if it goes nowhere.
+bool KvmMsiRouter::write_message(kvm_irq_routing_entry& entry, const MsiMessage& message) const noexcept {
+    if (pins_.doorbell) {
+        const KernelPins::Doorbell& doorbell = *pins_.doorbell;
+        if (message.address != doorbell.address || message.data - doorbell.first >= doorbell.count) return false;
+        entry.type = KVM_IRQ_ROUTING_IRQCHIP;
+        entry.u.irqchip.pin = doorbell.pin + message.data - doorbell.first;
+        return true;
+    }
+    entry.type = KVM_IRQ_ROUTING_MSI;
+    entry.u.msi.address_lo = static_cast<std::uint32_t>(message.address);
+    entry.u.msi.address_hi = static_cast<std::uint32_t>(message.address >> 32);
+    entry.u.msi.data = message.data;
+    if (!pins_.device_ids) return true;
+    entry.flags = KVM_MSI_VALID_DEVID;
+    entry.u.msi.devid = message.device;
+    return true;
 }
 
 /// The table replaces the kernel's own, in which they are at the start.

@@ -7,16 +7,11 @@
 
 #include "vmm/event_fd.hpp"
 #include "vmm/irq_line.hpp"
+#include "vmm/kernel_pins.hpp"
 #include "vmm/kvm.hpp"
 #include "vmm/log.hpp"
 
 namespace qvm {
-
-/// The kernel's own interrupt controller, where it takes part in the routing.
-struct KernelPins {
-    unsigned count = 0;       ///< its inputs come first: GSI N is pin N
-    bool device_ids = false;  ///< messages are translated by who sends them
-};
 
 /// KVM's GSI routing table. Every input has an irqfd, so that devices in the kernel can raise it as well. Inputs are
 /// reserved first; then bind() connects all of them to a VM, and only then may they be routed and signalled.
@@ -46,6 +41,7 @@ private:
     void connect(unsigned gsi, bool masked) noexcept;
     void hand_over(const Input& target, unsigned gsi);
     void write_table() noexcept;
+    [[nodiscard]] bool write_message(kvm_irq_routing_entry& entry, const MsiMessage& message) const noexcept;
     void write_pins(kvm_irq_routing& table) const noexcept;
     [[nodiscard]] Input& input(unsigned gsi) noexcept { return inputs_[gsi - pins_.count]; }
 

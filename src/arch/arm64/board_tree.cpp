@@ -24,7 +24,7 @@ constexpr std::uint32_t kRequesters = 0x1'0000;
 
 /// Those that other nodes point to.
 struct Phandles {
-    std::uint32_t gic, its, clock, power_key;
+    std::uint32_t gic, messages, clock, power_key;
 };
 
 class Writer {
@@ -102,13 +102,23 @@ private:
         node.flag("ranges");
         node.wide("reg", {gic.distributor.start(), gic.distributor.size(), gic.cpus.start(), gic.cpus.size()});
         node.cells("phandle", {phandles_.gic});
+        if (gic.frame) msi_frame(node, *gic.frame);
         if (!gic.its) return;
         TreeNode& its = node.add(fmt::format("msi-controller@{:x}", gic.its->start()));
         its.text("compatible", "arm,gic-v3-its");
         its.flag("msi-controller");
         its.cells("#msi-cells", {1});
         its.wide("reg", {gic.its->start(), gic.its->size()});
-        its.cells("phandle", {phandles_.its});
+        its.cells("phandle", {phandles_.messages});
+    }
+
+    /// arm,gic.yaml. Which interrupts are its own the frame says itself.
+    void msi_frame(TreeNode& gic, const GicMsiFrame& frame) const {
+        TreeNode& node = gic.add(fmt::format("v2m@{:x}", frame.at.start()));
+        node.text("compatible", "arm,gic-v2m-frame");
+        node.flag("msi-controller");
+        node.wide("reg", {frame.at.start(), frame.at.size()});
+        node.cells("phandle", {phandles_.messages});
     }
 
     /// With version 2 the cells name the CPUs, too.
@@ -168,7 +178,8 @@ private:
         node.wide("reg", {pci.ecam.start(), pci.ecam.size()});
         const auto window = static_cast<std::uint32_t>(pci.window.start());
         node.cells("ranges", {kMemory32, 0, window, 0, window, 0, static_cast<std::uint32_t>(pci.window.size())});
-        if (board_.gic.its) node.cells("msi-map", {0, phandles_.its, 0, kRequesters});
+        if (board_.gic.its) node.cells("msi-map", {0, phandles_.messages, 0, kRequesters});
+        if (board_.gic.frame) node.cells("msi-parent", {phandles_.messages});
         node.cells("#interrupt-cells", {1});
         node.cells("interrupt-map-mask", {kDeviceMask, 0, 0, kPinMask});
         node.cells("interrupt-map", interrupt_map(pci));
@@ -230,7 +241,7 @@ private:
 
 DeviceTree make_board_tree(const BoardTree& board, const DeviceTree* user) {
     const std::uint32_t first = user != nullptr ? last_phandle(user->root) + 1 : 1;
-    Phandles phandles{.gic = first, .its = first + 1, .clock = first + 2, .power_key = first + 3};
+    Phandles phandles{.gic = first, .messages = first + 1, .clock = first + 2, .power_key = first + 3};
     if (user != nullptr)
         if (const TreeNode* gic = user_gic(*user)) phandles.gic = gic->number("phandle").value_or(first);
     return Writer{board, phandles}.write();

@@ -26,6 +26,7 @@ public:
         if (spec_ == nullptr) return plan;
         if (!spec_->name().empty()) plan.name = spec_->name();
         plan.where = spec_->where;
+        if (const OptionValue* msi = spec_->find("msi"); msi != nullptr && two) plan.frame = frame(*msi);
         return plan;
     }
 
@@ -56,6 +57,26 @@ private:
         return Range::make(distributor.start() + kDistance, kItsSize);
     }
 
+    std::optional<GicMsiFrame> frame(const OptionValue& option) {
+        const auto& numbers = std::get<std::vector<std::uint64_t>>(option.value);
+        const auto refuse = [&](std::string what, std::string hint) -> std::optional<GicMsiFrame> {
+            diagnostics_.error(option.where, std::move(what), std::move(hint));
+            return std::nullopt;
+        };
+        if (numbers.size() != 3)
+            return refuse("the MSI frame takes an address, its first interrupt and how many it has",
+                          "write for instance `msi 0x30000000,0x50,0x40`");
+        const auto at = Range::make(numbers[0], kPage);
+        if (!at || numbers[0] % kPage != 0)
+            return refuse(fmt::format("the MSI frame cannot be at {:#x}", numbers[0]),
+                          fmt::format("it must be a multiple of {:#x}", kPage));
+        const std::uint64_t first = numbers[1], count = numbers[2];
+        if (first < kFirstSpi || first >= kPowerKeyId || count == 0 || count > kPowerKeyId - first)
+            return refuse(fmt::format("the MSI frame cannot have {} interrupts from {} on", count, first),
+                          fmt::format("those of messages are among {} to {}", kFirstSpi, kPowerKeyId - 1));
+        return GicMsiFrame{*at, static_cast<unsigned>(first), static_cast<unsigned>(count)};
+    }
+
     Range window(std::string_view option, std::uint64_t fallback, std::uint64_t size, std::uint64_t step) {
         const Range usual = Range::make(fallback, size).value();
         const OptionValue* given = spec_ != nullptr ? spec_->find(option) : nullptr;
@@ -74,9 +95,9 @@ private:
         if (wrong != nullptr)
             diagnostics_.error(wrong->where,
                                fmt::format("a GIC of version {} has no {}", two ? 2 : 3, wrong->spec->name));
-        if (const OptionValue* msi = spec_->find("msi"); msi != nullptr)
-            diagnostics_.warning(msi->where, "the MSI frame is not in this version",
-                                 "with version 3 messages go to the interrupt translation service");
+        if (const OptionValue* msi = spec_->find("msi"); msi != nullptr && !two)
+            diagnostics_.warning(msi->where, "a GIC of version 3 has no MSI frame here",
+                                 "messages go to its interrupt translation service");
     }
 
     const VmConfig& config_;
@@ -103,6 +124,7 @@ GicPlan plan_gic(const VmConfig& config, Diagnostics& diagnostics) {
 std::vector<GicWindow> windows_of(const GicPlan& gic) {
     std::vector<GicWindow> windows{{gic.distributor, "gic distributor"},
                                    {gic.cpus, gic.version == 3 ? "gic redistributors" : "gic CPU interface"}};
+    if (gic.frame) windows.push_back({gic.frame->at, "gic MSI frame"});
     if (gic.its) windows.push_back({*gic.its, "gic translation service"});
     return windows;
 }

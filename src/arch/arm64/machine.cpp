@@ -15,6 +15,7 @@
 #include "arch/arm64/cpu_kvm.hpp"
 #include "arch/arm64/gic_kvm.hpp"
 #include "arch/arm64/layout.hpp"
+#include "arch/arm64/msi_frame.hpp"
 #include "arch/arm64/pci_board.hpp"
 #include "arch/arm64/power_key.hpp"
 #include "arch/arm64/vdevs.hpp"
@@ -105,10 +106,11 @@ public:
           plan_{plans.boot},
           services_{services},
           gic_{services.log, services.loop},
-          router_{services.log, {kInterruptIds - kFirstSpi, plans.gic.version == 3}},
+          router_{services.log, pins_of(plans.gic)},
           doorbells_{services.log},
           device_memory_{services.log} {
-        for (const GicWindow& window : windows_of(plans.gic)) attach(window.at, window_, window.what);
+        for (const GicWindow& window : windows_of(plans.gic))
+            attach(window.at, device_of(plans.gic, window), window.what);
         services_.irqs.add(plans.gic.name, gic_, plans.gic.where);
         if (plans.pci != nullptr) pci_.emplace(*plans.pci, services_, gic_, router_, doorbells_);
         if (!settings_.power_key) return;
@@ -168,6 +170,13 @@ public:
     }
 
 private:
+    /// The frame is the only window of the GIC that the kernel does not serve.
+    IoDevice& device_of(const GicPlan& gic, const GicWindow& window) {
+        if (!gic.frame || window.at != gic.frame->at) return window_;
+        for (unsigned i = 0; i < gic.frame->count; ++i) services_.irqs.keep(gic.frame->first + i, window.what);
+        return frame_.emplace(*gic.frame, gic_, services_.log);
+    }
+
     void attach(const Range& at, IoDevice& device, const char* owner) {
         if (const auto conflict = services_.buses.mmio.attach(at, device, owner))
             throw HostError{fmt::format("{} at {:#x} collides with {}", owner, at.start(), conflict->owner)};
@@ -258,6 +267,7 @@ private:
     std::optional<KernelVm> kernel_;
     KernelWindow window_;
     KernelGic gic_;
+    std::optional<MsiFrame> frame_;
     KvmMsiRouter router_;
     KvmDoorbells doorbells_;
     KvmDeviceMemory device_memory_;

@@ -36,12 +36,14 @@ void place(PciPlan& plan, const VmConfig& config, const GicPlan& gic, const PciR
 }
 
 /// There are far more than a configuration can name by hand; a list that names them all gets four that it has named.
-std::vector<unsigned> choose_lines(const VmConfig& config) {
+/// Those of messages are not among them, unless they are the last ones.
+std::vector<unsigned> choose_lines(const VmConfig& config, const GicPlan& gic) {
     constexpr std::size_t kPins = 4;
     const std::set<std::uint32_t> named = named_lines(config);
     std::vector<unsigned> lines;
     for (unsigned id = kFirstPciId; id < kPowerKeyId && lines.size() < kPins; ++id)
-        if (!named.contains(id) || kPowerKeyId - id <= kPins) lines.push_back(id);
+        if ((!named.contains(id) && !(gic.frame && gic.frame->has(id))) || kPowerKeyId - id <= kPins)
+            lines.push_back(id);
     return lines;
 }
 
@@ -50,7 +52,7 @@ std::vector<unsigned> choose_lines(const VmConfig& config) {
 std::optional<PciPlan> plan_pci(const VmConfig& config, const GicPlan& gic, Diagnostics& errors) {
     const auto reason = why_pci(config);
     if (!reason) return std::nullopt;
-    PciPlan plan{.lines = choose_lines(config)};
+    PciPlan plan{.lines = choose_lines(config, gic)};
     place(plan, config, gic, *reason, errors);
     return plan;
 }

@@ -143,6 +143,21 @@ TEST_CASE("PCI's pins lead to shared interrupts, and its messages to the transla
     with.gic.its.reset();
     const DeviceTree without = make_board_tree(with, nullptr);
     CHECK(at(without, {"pcie@7ff00000"}).find("msi-map") == nullptr);
+    CHECK(at(without, {"pcie@7ff00000"}).find("msi-parent") == nullptr);
+}
+
+TEST_CASE("with an MSI frame, PCI's messages go there") {
+    BoardTree with = board();
+    with.gic.its.reset();
+    with.gic.frame = GicMsiFrame{Range::make(0x3000'0000, 0x1000).value(), 80, 64};
+    with.pci =
+        TreePci{.ecam = Range::make(0x7ff0'0000, kMiB).value(), .window = Range::make(0x6000'0000, 256 * kMiB).value()};
+    const DeviceTree tree = make_board_tree(with, nullptr);
+    const TreeNode& frame = at(tree, {"interrupt-controller@2f000000", "v2m@30000000"});
+    CHECK(text(frame, "compatible") == "arm,gic-v2m-frame");
+    CHECK(frame.find("msi-controller") != nullptr);
+    CHECK(frame.find("reg")->value == cells({0, 0x3000'0000, 0, 0x1000}));
+    CHECK(at(tree, {"pcie@7ff00000"}).number("msi-parent") == frame.number("phandle"));
 }
 
 TEST_CASE("user nodes win, memory and chosen are ours") {

@@ -70,3 +70,55 @@ TEST_CASE("addresses that the architecture does not allow, and options of the ot
     REQUIRE(many.errors.all().size() == 1);
     CHECK_THAT(many.errors.all()[0].message, Contains("at most 8 CPUs"));
 }
+
+namespace {
+
+Plan with_frame(const std::string& version, std::vector<std::uint64_t> numbers) {
+    return Plan{spec().with("version", version).with("msi", std::move(numbers)).get()};
+}
+
+}  // namespace
+
+TEST_CASE("a gic of version 2 has the MSI frame that it is given") {
+    const Plan plan = with_frame("2", {0x3000'0000, 0x50, 0x100});
+    CHECK(plan.errors.all().empty());
+    REQUIRE(plan.gic.frame);
+    CHECK(plan.gic.frame->at == Range::make(0x3000'0000, 0x1000));
+    CHECK_FALSE(plan.gic.frame->has(0x4f));
+    CHECK(plan.gic.frame->has(0x50));
+    CHECK(plan.gic.frame->has(0x14f));
+    CHECK_FALSE(plan.gic.frame->has(0x150));
+    CHECK(windows_of(plan.gic).back().at == plan.gic.frame->at);
+    CHECK_FALSE(Plan{spec().with("version", std::string{"2"}).get()}.gic.frame);
+}
+
+TEST_CASE("the highest interrupts of messages are those below the power key's") {
+    CHECK(with_frame("2", {0x3000'0000, 32, 959}).errors.all().empty());
+    CHECK(with_frame("2", {0x3000'0000, 990, 1}).errors.all().empty());
+}
+
+TEST_CASE("an MSI frame that cannot be is refused") {
+    const auto numbers = GENERATE(values<std::vector<std::uint64_t>>({{0x3000'0000},
+                                                                      {0x3000'0000, 80},
+                                                                      {0x3000'0000, 80, 1, 1},
+                                                                      {0x3000'0800, 80, 1},
+                                                                      {UINT64_MAX - 0xfff + 1, 31, 1},
+                                                                      {0x3000'0000, 31, 1},
+                                                                      {0x3000'0000, 80, 0},
+                                                                      {0x3000'0000, 32, 960},
+                                                                      {0x3000'0000, 991, 1},
+                                                                      {0x3000'0000, UINT64_MAX, 2},
+                                                                      {0x3000'0000, 80, UINT64_MAX}}));
+    const Plan plan = with_frame("2", numbers);
+    REQUIRE(plan.errors.all().size() == 1);
+    CHECK_THAT(plan.errors.all()[0].message, Contains("the MSI frame"));
+    CHECK_FALSE(plan.gic.frame);
+}
+
+TEST_CASE("a gic of version 3 has its translation service and is warned about an MSI frame") {
+    const Plan plan = with_frame("3", {0x3000'0000, 0x50, 0x100});
+    CHECK_FALSE(plan.errors.has_errors());
+    REQUIRE(plan.errors.all().size() == 1);
+    CHECK_FALSE(plan.gic.frame);
+    CHECK(plan.gic.its);
+}

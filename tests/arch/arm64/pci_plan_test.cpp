@@ -69,3 +69,10 @@ TEST_CASE("arm64: without room for PCI it is said who needs it and what helps") 
     REQUIRE(p.plan);
     CHECK_FALSE(p.plan->window);
 }
+
+TEST_CASE("arm64: PCI's pins are none of the interrupts of messages") {
+    const std::string gic = "ram 0x80000000,1M\nvdev virtio-entropy\nvdev gic version 2 msi ";
+    CHECK(Planned{gic + "0x7fff0000,0x50,0x100"}.plan->lines == std::vector{336U, 337U, 338U, 339U});
+    CHECK(Planned{gic + "0x7fff0000,0x50,0x100"}.plan->ecam == mib(0x7fe, 1));
+    CHECK(Planned{gic + "0x30000000,202,1"}.plan->lines == std::vector{200U, 201U, 203U, 204U});
+}

@@ -64,6 +64,6 @@ def _arm64(name: str, machine: str, vdevs: str) -> Board:
 
 ARM64 = _arm64("arm64", "gic-version=3,iommu=smmuv3", "vdev pl011\n  hostdev -")
 # An older board, whose guests can have no newer interrupt controller.
-ARM64_GICV2 = _arm64("arm64-gicv2", "gic-version=2", "vdev gic\n  version 2\nvdev pl011\n  hostdev -")
+ARM64_GICV2 = _arm64("arm64-gicv2", "gic-version=2", "vdev gic\n  version 2\n  msi 0x30000000,0x50,0x40\nvdev pl011\n  hostdev -")
 
 BOARDS = {board.name: board for board in (X86, ARM64, ARM64_GICV2)}
