@@ -80,6 +80,17 @@ def firmware_interface(lab: Lab):
 
 
 @case(board="arm64")
+def other_firmware_calls(lab: Lab):
+    """-1 is NOT_SUPPORTED; -2 is the random numbers' INVALID_PARAMETERS. What no service has is answered with -1."""
+    vm = says(lab, guest(lab, "smccc.elf"),
+              "smccc_version=0000000000010001", "arch_features=0000000000000000", f"arch_soc_id={ONES}",
+              "trng_version=0000000000010000", "trng=0000000000000000", "some=0000000000000001",
+              "trng_too_many=fffffffffffffffe", "time_features=0000000000000000", f"time_unknown={ONES}",
+              "stolen_revision=0000000000000000", "end")  # fmt: skip
+    check("answered=" not in vm.stdout, "a call that no service has is answered")
+
+
+@case(board="arm64")
 def writes_to_rom_are_lost(lab: Lab):
     rom = lab.directory / "rom.bin"
     rom.write_bytes(bytes(range(0x11, 0x19)))
