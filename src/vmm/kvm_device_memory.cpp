@@ -14,9 +14,13 @@ void KvmDeviceMemory::bind(const KvmVm& vm, std::uint32_t first_slot) noexcept {
         if (slots_[i].at && !tell_kernel(i, *slots_[i].at, slots_[i].host.size())) slots_[i].at.reset();
 }
 
-unsigned KvmDeviceMemory::add(std::span<std::byte> host) {
+unsigned KvmDeviceMemory::add(std::span<std::byte> host) { return add(host, 0); }
+
+unsigned KvmDeviceMemory::add_read_only(std::span<std::byte> host) { return add(host, KVM_MEM_READONLY); }
+
+unsigned KvmDeviceMemory::add(std::span<std::byte> host, std::uint32_t flags) {
     const std::scoped_lock lock{mutex_};
-    slots_.push_back({host});
+    slots_.push_back({host, flags});
     return static_cast<unsigned>(slots_.size() - 1);
 }
 
@@ -46,6 +50,7 @@ void KvmDeviceMemory::hide_locked(unsigned number) noexcept {
 bool KvmDeviceMemory::tell_kernel(std::size_t index, Gpa at, std::uint64_t size) noexcept {
     kvm_userspace_memory_region region{};
     region.slot = first_slot_ + static_cast<std::uint32_t>(index);
+    region.flags = slots_[index].flags;
     region.guest_phys_addr = raw(at);
     region.memory_size = size;
     region.userspace_addr = reinterpret_cast<std::uint64_t>(slots_[index].host.data());

@@ -22,6 +22,7 @@ public:
     void bind(const KvmVm& vm, std::uint32_t first_slot) noexcept;
 
     [[nodiscard]] unsigned add(std::span<std::byte> host) override;
+    [[nodiscard]] unsigned add_read_only(std::span<std::byte> host) override;
     bool show(unsigned number, Gpa at) noexcept override;
     void hide(unsigned number) noexcept override;
 
@@ -29,9 +30,11 @@ private:
     /// One memory slot, number first_slot_ + its index.
     struct Slot {
         std::span<std::byte> host;
+        std::uint32_t flags = 0;
         std::optional<Gpa> at{};  ///< nothing: hidden, or refused
     };
     [[nodiscard]] bool tell_kernel(std::size_t index, Gpa at, std::uint64_t size) noexcept;
+    [[nodiscard]] unsigned add(std::span<std::byte> host, std::uint32_t flags);
     void hide_locked(unsigned number) noexcept;
 
     GuestFault refused_;

@@ -147,6 +147,11 @@ public:
         all.push_back({host.size(), {}});
         return static_cast<unsigned>(all.size() - 1);
     }
+    [[nodiscard]] unsigned add_read_only(std::span<std::byte> host) override {
+        const unsigned number = add(host);
+        all[number].read_only = true;
+        return number;
+    }
     bool show(unsigned number, Gpa at) noexcept override {
         all[number].at = raw(at);
         return true;
@@ -156,6 +161,7 @@ public:
     struct Part {
         std::size_t size;
         std::optional<std::uint64_t> at;
+        bool read_only = false;
     };
     std::vector<Part> all;
 };
