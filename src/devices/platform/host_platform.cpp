@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/platform/host_platform.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "devices/platform/host_iomem.hpp"
+#include "vmm/error.hpp"
+
+namespace qvm {
+namespace {
+
+constexpr std::uint64_t kPage = 4 * kKiB;
+constexpr const char* kDevmemHint =
+    "or write `set host-devmem on`, which takes it behind the back of the host's kernel";
+
+std::string text(const Range& range) { return fmt::format("{:#x} to {:#x}", range.start(), range.last()); }
+
+const UioDevice::Map* map_of(const UioDevice& device, const Range& host) noexcept {
+    const auto found = std::ranges::find_if(
+        device.maps, [&](const UioDevice::Map& each) { return each.at.contains(host.start(), host.size()); });
+    return found != device.maps.end() ? &*found : nullptr;
+}
+
+}  // namespace
+
+HostPlatform::HostPlatform(bool devmem, std::filesystem::path root)
+    : devmem_{devmem}, root_{std::move(root)}, uio_{uio_devices(root_)} {}
+
+const UioDevice* HostPlatform::device_at(const Range& host) const noexcept {
+    const auto found = std::ranges::find_if(uio_, [&](const UioDevice& each) { return map_of(each, host) != nullptr; });
+    return found != uio_.end() ? &*found : nullptr;
+}
+
+HostRegion HostPlatform::map(const Range& host, bool cached) const {
+    if (const UioDevice* device = device_at(host)) return map_uio(*device, host);
+    if (!devmem_) refuse(host);
+    return map_devmem(host, cached);
+}
+
+void HostPlatform::refuse(const Range& host) const {
+    for (const UioDevice& device : uio_)
+        for (const UioDevice::Map& each : device.maps)
+            if (each.at.overlaps(host))
+                throw HostError{
+                    fmt::format("{} cannot be passed: {} has {} of it only\n  pass what is the device's alone",
+                                text(host), device.title(), text(each.at))};
+    const std::string owner = resource_at(host_memory_map(root_), host);
+    throw HostError{fmt::format("{} cannot be passed: no UIO device has it{}\n  bind the device to uio_pdrv_genirq, {}",
+                                text(host), owner.empty() ? "" : fmt::format(", /proc/iomem names {}", owner),
+                                kDevmemHint)};
+}
+
+/// The kernel maps a UIO device's map N by the offset of N pages.
+HostRegion HostPlatform::map_uio(const UioDevice& device, const Range& host) const {
+    const UioDevice::Map& map = *map_of(device, host);
+    const std::uint64_t first = host.start() - map.at.start();
+    const UniqueFd file = open_uio(device, root_);
+    try {
+        return {
+            Mapping{"mmap", file.get(), align_up(first + host.size(), kPage), static_cast<off_t>(map.index * kPage)},
+            first, host.size(), device.title()};
+    } catch (const HostError& error) {
+        throw HostError{fmt::format("{} of {} cannot be mapped: {}", text(host), device.title(), error.what())};
+    }
+}
+
+HostRegion HostPlatform::map_devmem(const Range& host, bool cached) const {
+    const std::vector<HostResource> resources = host_memory_map(root_);
+    if (const auto ram = host_ram_in(resources, host))
+        throw HostError{
+            fmt::format("{} cannot be passed: {} is the host's own RAM\n  reserve a part of it for the guest "
+                        "on the kernel's command line (memmap=, or a node in /reserved-memory)",
+                        text(host), text(*ram))};
+    const std::filesystem::path path = root_ / "dev/mem";
+    const UniqueFd file{::open(path.c_str(), O_RDWR | O_CLOEXEC | (cached ? 0 : O_SYNC))};
+    if (file.get() < 0)
+        throw HostError{errno_text(fmt::format("cannot open {} for {}", path.string(), text(host)), errno) +
+                        "\n  run as root; a locked-down kernel (secure boot) gives it to nobody"};
+    const std::uint64_t start = align_down(host.start(), kPage);
+    const std::uint64_t first = host.start() - start;
+    try {
+        return {Mapping{"mmap", file.get(), align_up(first + host.size(), kPage), static_cast<off_t>(start)}, first,
+                host.size(), fmt::format("the host's memory at {:#x}", host.start())};
+    } catch (const HostError& error) {
+        const std::string owner = resource_at(resources, host);
+        throw HostError{fmt::format("{} cannot be passed: /dev/mem: {}\n  the kernel keeps what a driver has ({})",
+                                    text(host), error.what(),
+                                    owner.empty() ? "see /proc/iomem" : fmt::format("unbind that of {}", owner))};
+    }
+}
+
+const UioDevice& HostPlatform::device_of_interrupt(unsigned number) const {
+    const auto has = [&](const UioDevice& each) { return each.interrupt == number; };
+    const auto found = std::ranges::find_if(uio_, has);
+    if (found == uio_.end())
+        throw HostError{
+            fmt::format("no UIO device has the host's interrupt {}\n  bind its device to uio_pdrv_genirq; "
+                        "/proc/interrupts then names it",
+                        number)};
+    return *found;
+}
+
+std::unique_ptr<HostInterrupt> HostPlatform::open_interrupt(const UioDevice& device) const {
+    return std::make_unique<UioInterrupt>(device, open_uio(device, root_));
+}
+
+void HostPlatform::check_ports(const Range& ports) const {
+    if (!devmem_)
+        throw HostError{
+            fmt::format("the host's ports {} cannot be passed: no driver gives them away\n  write `set "
+                        "host-devmem on`, which takes them behind the back of the host's kernel",
+                        text(ports))};
+    const std::string owner = port_driver(host_port_map(root_), ports);
+    if (!owner.empty())
+        throw HostError{fmt::format("the host's ports {} cannot be passed: {} has them\n  unbind that driver first",
+                                    text(ports), owner)};
+}
+
+}  // namespace qvm
