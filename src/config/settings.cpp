@@ -82,6 +82,7 @@ Settings settings_of(const VmConfig& config) {
         out.pointer_authentication_where = wanted->value_where;
     }
     reader.boolean("power-key", out.power_key);
+    reader.boolean("host-devmem", out.host_devmem);
     return out;
 }
 

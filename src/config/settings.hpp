@@ -43,6 +43,7 @@ struct Settings {
     Tristate pointer_authentication = Tristate::Auto;
     Place pointer_authentication_where{};
     bool power_key = true;
+    bool host_devmem = false;  ///< host-devmem: the host's memory and ports may be passed without a driver's consent
 };
 
 /// The values have been checked when they were read.
