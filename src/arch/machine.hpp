@@ -34,6 +34,20 @@ struct PlacedVdev {
     const InterruptController* controller = nullptr;  ///< what it is to others, if it is one
 };
 
+/// Devices of the host's that the guest has, which are not PCI's.
+struct PassedChip {
+    struct Region {
+        Range guest;
+        std::uint64_t host;  ///< where it begins there
+    };
+    struct Interrupt {
+        unsigned guest;                ///< line of the first controller
+        std::optional<unsigned> host;  ///< as the host's controller counts; nothing if that is not known
+    };
+    std::vector<Region> regions{};
+    std::vector<Interrupt> interrupts{};
+};
+
 /// What a board stands on. All of it outlives the Machine.
 struct BoardServices {
     GuestMemory& memory;
@@ -61,6 +75,11 @@ public:
     [[nodiscard]] virtual PciHost* pci() noexcept { return nullptr; }
     /// Where registers of passed devices become the guest's; null if this board passes none.
     [[nodiscard]] virtual DeviceMemory* device_memory() noexcept { return nullptr; }
+    /// The guest is told of devices, where the board can tell it anything. Before boot().
+    virtual void announce(const PassedChip& /*chip*/) {}
+    /// Ports of the host's that the guest's accesses reach; all vCPU threads are made by this thread, later. Null if
+    /// the board has none. Throws HostError.
+    [[nodiscard]] virtual std::unique_ptr<IoDevice> host_ports(const Range& /*ports*/) { return nullptr; }
     /// The guest drives the devices of an IOMMU group: `fd` is its file. After boot(). Throws HostError.
     virtual void adopt_group(int /*fd*/) {}
 

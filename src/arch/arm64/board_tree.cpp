@@ -25,6 +25,7 @@ constexpr std::uint32_t kRequesters = 0x1'0000;
 /// Those that other nodes point to.
 struct Phandles {
     std::uint32_t gic, messages, clock, power_key;
+    std::uint32_t others;  ///< the first that is free
 };
 
 class Writer {
@@ -47,6 +48,7 @@ public:
         if (has_clock()) clock();
         if (board_.power_key) power_key();
         if (board_.pci) pci(*board_.pci);
+        passed_clocks();
         vdevs();
         return {.root = std::move(root_), .reserved = board_.reserved};
     }
@@ -202,6 +204,7 @@ private:
         node.cells("#size-cells", {2});
         node.flag("ranges");
         for (const TreeVdev& each : board_.vdevs) vdev(node, each);
+        for (const TreePassed& each : board_.passed) passed(node, each);
         if (!board_.power_key) return;
         TreeNode& gpio = vdev(node, *board_.power_key);
         gpio.flag("gpio-controller");
@@ -210,6 +213,32 @@ private:
         gpio.cells("#interrupt-cells", {2});
         gpio.cells("#address-cells", {0});
         gpio.cells("phandle", {phandles_.power_key});
+    }
+
+    /// Each rate of the host's that a passed device needs.
+    void passed_clocks() {
+        for (const TreePassed& each : board_.passed)
+            for (const std::uint32_t rate : each.clocks)
+                if (std::ranges::find(rates_, rate) == rates_.end()) rates_.push_back(rate);
+        std::uint32_t phandle = phandles_.others;
+        for (const std::uint32_t rate : rates_) {
+            TreeNode& node = root_.add(fmt::format("clock-{}", rate));
+            node.text("compatible", "fixed-clock");
+            node.cells("#clock-cells", {0});
+            node.cells("clock-frequency", {rate});
+            node.cells("phandle", {phandle++});
+        }
+    }
+
+    [[nodiscard]] std::uint32_t passed_clock(std::uint32_t rate) const noexcept {
+        return phandles_.others + static_cast<std::uint32_t>(std::ranges::find(rates_, rate) - rates_.begin());
+    }
+
+    void passed(TreeNode& parent, const TreePassed& device) {
+        TreeNode& node = parent.children.emplace_back(device.node);
+        std::vector<std::uint32_t> clocks;
+        for (const std::uint32_t rate : device.clocks) clocks.push_back(passed_clock(rate));
+        if (!clocks.empty()) node.cells("clocks", clocks);
     }
 
     static std::string unit_name(const TreeVdev& vdev) {
@@ -235,13 +264,15 @@ private:
     const BoardTree& board_;
     Phandles phandles_;
     TreeNode root_{};
+    std::vector<std::uint32_t> rates_;
 };
 
 }  // namespace
 
 DeviceTree make_board_tree(const BoardTree& board, const DeviceTree* user) {
     const std::uint32_t first = user != nullptr ? last_phandle(user->root) + 1 : 1;
-    Phandles phandles{.gic = first, .messages = first + 1, .clock = first + 2, .power_key = first + 3};
+    Phandles phandles{
+        .gic = first, .messages = first + 1, .clock = first + 2, .power_key = first + 3, .others = first + 4};
     if (user != nullptr)
         if (const TreeNode* gic = user_gic(*user)) phandles.gic = gic->number("phandle").value_or(first);
     return Writer{board, phandles}.write();

@@ -12,6 +12,7 @@
 
 #include "arch/arm64/device_tree.hpp"
 #include "arch/arm64/gic.hpp"
+#include "arch/arm64/passed_tree.hpp"
 #include "config/diagnostics.hpp"
 
 namespace qvm::arm64 {
@@ -49,6 +50,7 @@ struct BoardTree {
     std::array<std::byte, 32> rng_seed{};
     bool pmu = false;
     std::vector<TreeVdev> vdevs{};
+    std::vector<TreePassed> passed{};
     std::optional<TreePci> pci{};
     std::optional<TreeVdev> power_key{};  ///< a PL061 whose input kPowerKeyInput is the key
 };

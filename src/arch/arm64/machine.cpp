@@ -14,6 +14,7 @@
 #include "arch/arm64/boot.hpp"
 #include "arch/arm64/cpu_kvm.hpp"
 #include "arch/arm64/gic_kvm.hpp"
+#include "arch/arm64/host_tree.hpp"
 #include "arch/arm64/layout.hpp"
 #include "arch/arm64/msi_frame.hpp"
 #include "arch/arm64/pci_board.hpp"
@@ -126,6 +127,7 @@ public:
     [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
     [[nodiscard]] DeviceMemory* device_memory() noexcept override { return &device_memory_; }
+    void announce(const PassedChip& chip) override { chips_.push_back(chip); }
     void adopt_group(int fd) override {
         if (!vfio_) vfio_.emplace(kernel_->vm);
         vfio_->add_group(fd);
@@ -218,8 +220,28 @@ private:
         for (const PlacedVdev& vdev : vdevs)
             if (auto node = tree_vdev(vdev)) board.vdevs.push_back(std::move(*node));
         if (pci_) board.pci = pci_->describe();
+        if (!chips_.empty()) board.passed = describe_passed();
         if (power_key_) board.power_key = power_key_node();
         return board;
+    }
+
+    /// What the user's own tree tells of is the user's.
+    [[nodiscard]] std::vector<TreePassed> describe_passed() const {
+        const DeviceTree host = host_tree().value_or(DeviceTree{});
+        std::vector<TreePassed> all;
+        std::vector<std::uint64_t> untold;
+        for (PassedChip chip : chips_) {
+            std::erase_if(chip.regions, [&](const PassedChip::Region& each) {
+                return plan_->user_tree && node_at(*plan_->user_tree, each.guest.start()) != nullptr;
+            });
+            std::ranges::move(passed_nodes(host, chip, untold), std::back_inserter(all));
+        }
+        for (const std::uint64_t at : untold)
+            services_.log.warn(
+                fmt::format("the guest is not told what it has at {:#x}: /sys/firmware/fdt of the host has "
+                            "no node for it; give it one by `fdt load`",
+                            at));
+        return all;
     }
 
     void dump_tree(std::span<const std::byte> tree) const {
@@ -272,6 +294,7 @@ private:
     KvmDoorbells doorbells_;
     KvmDeviceMemory device_memory_;
     std::optional<KvmVfio> vfio_;
+    std::vector<PassedChip> chips_;
     std::optional<PowerKey> power_key_;
     std::optional<PciBoard> pci_;
 };

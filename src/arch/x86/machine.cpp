@@ -12,6 +12,7 @@
 #include "arch/x86/acpi_pm.hpp"
 #include "arch/x86/boot.hpp"
 #include "arch/x86/cpu_kvm.hpp"
+#include "arch/x86/host_ports.hpp"
 #include "arch/x86/ioapic.hpp"
 #include "arch/x86/late_line.hpp"
 #include "arch/x86/layout.hpp"
@@ -107,6 +108,9 @@ public:
     [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &pci_->host() : nullptr; }
 
     [[nodiscard]] DeviceMemory* device_memory() noexcept override { return &device_memory_; }
+    [[nodiscard]] std::unique_ptr<IoDevice> host_ports(const Range& ports) override {
+        return std::make_unique<HostPorts>(ports);
+    }
     void adopt_group(int fd) override {
         if (!vfio_) vfio_.emplace(kernel_->vm);
         vfio_->add_group(fd);
