@@ -2,6 +2,7 @@
 // From `vdev` lines to devices on buses, in file order.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct AssemblyServices {
     VmControl& control;
     const Clock& clock;
     VdevIndex vdevs{config};
+    std::filesystem::path host_root{"/"};  ///< stands in for `/` where the host's platform devices are looked for
 };
 
 /// Owner of vdevs. The last one made is destroyed first: it may hold wires into earlier ones.

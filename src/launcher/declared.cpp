@@ -87,8 +87,17 @@ void DeclaredDevices::report(const Step& step) {
 }
 
 void DeclaredDevices::place(const PassSpec& pass) {
-    for (const PassLocation& location : pass.locations) report([&] { place(location); });
-    for (const PassIntr& intr : pass.interrupts) report([&] { claim(services_, intr.guest, intr.where, "pass"); });
+    std::vector<IrqTable::Claim> lines;
+    std::size_t placed = 0;
+    for (const PassLocation& location : pass.locations)
+        report([&] {
+            place(location);
+            ++placed;
+        });
+    for (const PassIntr& intr : pass.interrupts)
+        report([&] { lines.push_back(claim(services_, intr.guest, intr.where, "pass")); });
+    if (passed_ == nullptr || placed != pass.locations.size() || lines.size() != pass.interrupts.size()) return;
+    report([&] { passed_->platform().add(pass, lines); });
 }
 
 void DeclaredDevices::place(const PassLocation& location) {

@@ -41,7 +41,7 @@ void append_lines(const std::vector<GuestMap::Line>& lines, std::string& out) {
         fmt::format_to(std::back_inserter(out), "  {:<{}}  {}\n", label(line), column, line.owner);
 }
 
-/// What is passed has no vdev that would be on a bus.
+/// What is passed is on no bus in a check.
 void add_passed(const VmConfig& config, GuestMap& map) {
     using Space = GuestLocation::Space;
     for (const PassSpec& pass : config.passed)
@@ -50,7 +50,10 @@ void add_passed(const VmConfig& config, GuestMap& map) {
             if (guest.space == Space::Pci) continue;
             const bool io = guest.space == Space::Io;
             const auto range = Range::make(guest.address, guest.length.value_or(io ? 1 : kDefaultPassLength));
-            if (range) (io ? map.ports : map.memory).push_back({*range, "pass"});
+            auto& windows = io ? map.ports : map.memory;
+            const auto known = [&](const GuestMap::Window& each) { return range && each.range.overlaps(*range); };
+            // In a VM that runs it is on the bus.
+            if (range && std::ranges::none_of(windows, known)) windows.push_back({*range, "pass"});
         }
 }
 

@@ -8,7 +8,7 @@
 namespace qvm {
 
 PassedDevices::PassedDevices(const AssemblyServices& services)
-    : machine_{services.machine}, host_{services.char_host}, control_{services.control} {}
+    : machine_{services.machine}, host_{services.char_host}, control_{services.control}, platform_{services} {}
 
 std::vector<HostPciAddress> PassedDevices::taken() const {
     std::vector<HostPciAddress> all;
@@ -32,6 +32,7 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
 }
 
 void PassedDevices::start(const GuestMemory& memory) {
+    platform_.start();
     if (!container_) return;
     for (const Device& device : devices_) device.guest->start();
     container_->map(memory);

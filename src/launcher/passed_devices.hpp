@@ -10,6 +10,7 @@
 #include "devices/vfio/passed_function.hpp"
 #include "devices/vfio/vfio_container.hpp"
 #include "launcher/assembly.hpp"
+#include "launcher/passed_platform.hpp"
 
 namespace qvm {
 
@@ -21,6 +22,7 @@ public:
     /// Opens the host's function that `location` names and puts it into the guest's slot. Throws ConfigError or
     /// HostError, which say what is in the way.
     void add(const PassLocation& location, PciSlot slot);
+    [[nodiscard]] PassedPlatform& platform() noexcept { return platform_; }
 
     /// The VM is made and `memory` is filled: from now on devices reach that, and the guest reaches them. Throws
     /// HostError.
@@ -39,6 +41,7 @@ private:
     VmControl& control_;
     std::optional<VfioContainer> container_;  ///< outlives the devices
     std::vector<Device> devices_;
+    PassedPlatform platform_;
 };
 
 }  // namespace qvm

@@ -18,6 +18,8 @@ struct AssemblyOptions {
     bool controller = true;         ///< there is one, named "pic"
     std::optional<Range> window{};  ///< of PCI, which is there if it is
     Catalog catalog = make_catalog();
+    DeviceMemory* device_memory = nullptr;
+    std::filesystem::path host_root{"/"};
 };
 
 class Assembly {
@@ -33,7 +35,19 @@ public:
         REQUIRE(config);
         if (options.controller) irqs.add("pic", controller, {});
         if (options.window) machine.add_pci(log, options.window);
-        result = assemble({*config, catalog, machine, memory, buses, irqs, host, control, clock}, diagnostics);
+        machine.memory = options.device_memory;
+        result = assemble({.config = *config,
+                           .catalog = catalog,
+                           .machine = machine,
+                           .memory = memory,
+                           .buses = buses,
+                           .irqs = irqs,
+                           .char_host = host,
+                           .control = control,
+                           .clock = clock,
+                           .vdevs = VdevIndex{*config},
+                           .host_root = options.host_root},
+                          diagnostics);
     }
 
     [[nodiscard]] std::string text() const { return diagnostics.render(sources); }

@@ -97,21 +97,28 @@ TEST_CASE("a single vdev of the other board is an error at once") {
 }
 
 TEST_CASE("what this version lacks is a warning for a check and an error for a run") {
-    const std::string text = "ram 64M\nvdev ioapic\nvdev virtio-snd\nvdev virtio-snd\npass intr ioapic:5\n";
+    const std::string text = "ram 64M\nvdev ioapic\nvdev virtio-snd\nvdev virtio-snd\nfdt pass loc 0xfe000000\n";
     const Checked check{text};
     CHECK(check.says("t:3:6: warning: vdev 'virtio-snd' is not in this version"));
     CHECK_FALSE(check.says("t:4:6"));
-    CHECK(check.says("t:5:1: warning: 'pass' with 'intr' is not in this version"));
+    CHECK(check.says("t:5:5: warning: 'pass' of anything but data to start from is not in this version"));
     const Checked run{text, Purpose::Run};
     CHECK(run.says("t:3:6: error: vdev 'virtio-snd' is not in this version"));
-    CHECK(run.says("t:5:1: error: 'pass' with 'intr' is not in this version"));
+    CHECK(run.says("t:5:5: error: 'pass' of anything but data to start from is not in this version"));
 }
 
-TEST_CASE("of 'pass' this version has PCI devices") {
-    const std::string text = "ram 64M\npass loc pci:0:4.0=pci:1:0.0\npass loc ";
-    CHECK_FALSE(Checked{text + "pci:0x8086/0x1234\n", Purpose::Run}.says("is not in this version"));
-    const Checked run{text + "0xfe000000,0x1000,rwn\n", Purpose::Run};
-    CHECK(run.says("t:3:1: error: 'pass' of memory and ports is not in this version"));
+TEST_CASE("of 'pass' this version has PCI functions, memory, ports and interrupts") {
+    const auto lacks = [](const std::string& pass) {
+        return Checked{"ram 64M\n" + pass + "\n", Purpose::Run}.says("is not in this version");
+    };
+    CHECK_FALSE(lacks("pass loc pci:0x8086/0x1234"));
+    CHECK_FALSE(lacks("pass loc 0xfe000000,0x1000,rwn=0x1000 intr ioapic:5=9"));
+    CHECK_FALSE(lacks("pass intr ioapic:5"));
+    CHECK_FALSE(lacks("pass loc io:0x2f8,8"));
+    CHECK_FALSE(lacks("data pass loc 0xfe000000,64K,r"));
+    CHECK(lacks("pass loc 0x40000000,64M,rwcxm"));
+    CHECK(lacks("guest pass loc 0xfe000000"));
+    CHECK(lacks("pass loc pci:0x8086/0x1234 intr ioapic:5"));
 }
 
 TEST_CASE("devices that are only declared conflict with each other, with notes") {

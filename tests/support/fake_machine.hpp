@@ -42,7 +42,12 @@ public:
 class FakeLine final : public IrqLine {
 public:
     void set(bool value) noexcept override { high = value; }
+    bool tell_end(EndListener& who) override {
+        listener = &who;
+        return true;
+    }
     bool high = false;
+    EndListener* listener = nullptr;
 };
 
 /// A controller that remembers the level of its lines.
@@ -53,6 +58,8 @@ public:
     [[nodiscard]] unsigned gsi(unsigned number) const noexcept override { return number; }
     void end_of_interrupt(std::uint8_t vector) noexcept override { ended = vector; }
 
+    /// As the guest does.
+    void end(unsigned number) const { wires_[number].listener->ended(); }
     [[nodiscard]] bool level(unsigned number) const { return wires_[number].high; }
     int ended = -1;
 
@@ -77,6 +84,9 @@ public:
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return 0; }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return 0; }
 
+    [[nodiscard]] DeviceMemory* device_memory() noexcept override { return memory; }
+    void announce(const PassedChip& chip) override { announced.push_back(chip); }
+
     [[nodiscard]] PciHost* pci() noexcept override { return pci_ ? &*pci_ : nullptr; }
     /// With one line, which is number 16.
     void add_pci(Log& log, std::optional<Range> window) {
@@ -86,6 +96,8 @@ public:
     FakeRouter router;
     FakeDoorbells bells;
     FakeLine pci_line;
+    DeviceMemory* memory = nullptr;  ///< where passed registers are shown, if it is there
+    std::vector<PassedChip> announced;
 
 private:
     std::optional<PciHost> pci_;

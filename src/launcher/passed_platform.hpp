@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a `pass` gives to the guest that is not on PCI: registers, interrupts and ports of the host.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "devices/platform/host_platform.hpp"
+#include "devices/platform/passed_line.hpp"
+#include "launcher/assembly.hpp"
+
+namespace qvm {
+
+/// What the letters of a `pass loc` ask for.
+struct PassAttributes {
+    bool read = false;
+    bool write = false;
+    bool cached = false;
+};
+/// Without letters, and before a `+` or `-`, they are `rwn`. `x` needs `r`; `d e s t b` have no effect.
+[[nodiscard]] PassAttributes pass_attributes(std::string_view letters) noexcept;
+
+/// Made and used on the main thread. Destruction takes all from the guest.
+class PassedPlatform {
+public:
+    explicit PassedPlatform(const AssemblyServices& services) : services_{services} {}
+
+    /// The places of `pass` have been taken, and `lines` are those of its interrupts, in order. Its PCI functions are
+    /// none of ours. Throws ConfigError or HostError, which say what is in the way.
+    void add(const PassSpec& pass, const std::vector<IrqTable::Claim>& lines);
+
+    /// The VM is made. Throws HostError.
+    void start();
+
+private:
+    using Devices = std::vector<const UioDevice*>;
+    void add_ports(const PassLocation& location);
+    void add_region(const PassLocation& location, PassedChip& chip, Devices& devices);
+    void add_line(const PassIntr& intr, const IrqTable::Claim& line, PassedChip& chip, Devices& devices);
+    [[nodiscard]] const UioDevice& device_of(const PassIntr& intr, Devices& devices);
+    [[nodiscard]] HostPlatform& host();
+    void warn_of_devmem(const Range& host);
+
+    const AssemblyServices services_;
+    std::optional<HostPlatform> host_;  ///< once something of it is wanted
+    std::set<unsigned> interrupts_;     ///< UIO devices whose interrupt has been given away
+    std::vector<std::unique_ptr<IoDevice>> ports_;
+    std::vector<std::unique_ptr<PassedRegion>> regions_;
+    std::vector<std::unique_ptr<PassedLine>> lines_;
+};
+
+}  // namespace qvm
