@@ -11,6 +11,7 @@ from . import images
 from .images import Extras, Images
 from .initramfs import with_needs
 from .l1 import L1
+from .modules import module
 from .vm import Failed, Vm
 
 DEFAULT_LIMIT = 120.0  # seconds; several times what a boot takes on a quiet machine
@@ -113,6 +114,12 @@ class Lab:
         """Kernel modules with what they need; those that are there already stay."""
         for path in with_needs(self.images.kernels["std"], modules):
             self._l1.run(["/bin/busybox", "insmod", str(path)])
+
+    def load_own_in_l1(self, name: str, *parameters: str) -> None:
+        """A module of ours, tests/lab/guest/NAME.c, unless it is there; an arm64 L1's only."""
+        if name in self.read("/proc/modules"):
+            return
+        self.run_in_l1("/bin/busybox", "insmod", str(module(self.images.kernels["std"], name)), *parameters)
 
     def run_in_l1(self, *argv: str) -> str:
         """Runs a program of the L1 to its end, which must be a good one; returns what it printed."""

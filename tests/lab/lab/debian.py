@@ -104,13 +104,19 @@ def _candidate(metapackage: str) -> tuple[str, str] | None:
 
 def _download_and_unpack(package: str, tree: Path) -> None:
     with tempfile.TemporaryDirectory(dir=tree.parent) as scratch:
+        unpack_package(package, Path(scratch) / "tree")
+        os.rename(f"{scratch}/tree", tree)
+
+
+def unpack_package(package: str, directory: Path) -> None:
+    """A package of this machine's, into a directory that may have others."""
+    with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
         if not _download(package, scratch):
             _update_lists()  # stale lists name files that the archive no longer has
             if not _download(package, scratch):
                 raise PackageError(f"cannot download {package}: run 'apt-get update' and try again")
         archive = next(Path(scratch).glob("*.deb"))
-        subprocess.run(["dpkg-deb", "-x", archive, f"{scratch}/tree"], check=True)
-        os.rename(f"{scratch}/tree", tree)
+        subprocess.run(["dpkg-deb", "-x", archive, directory], check=True)
 
 
 def _download(package: str, directory: str) -> bool:
