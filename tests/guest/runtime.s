@@ -191,6 +191,10 @@ gdt:
     .quad 0x00cf9b000000ffff            # CODE32: base 0, 4 GiB
     .quad 0x00cf93000000ffff            # DATA32
     .quad 0x00af9b000000ffff            # CODE64
+    .quad 0, 0, 0
+    .quad 0x00affb000000ffff            # USER_CODE64
+    .quad 0x00cff3000000ffff            # USER_DATA
+    .quad 0x00008900000000e8, 0         # TASK: its base is for user_mode to set
 gdt_end:
 
     .bss
