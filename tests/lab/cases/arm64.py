@@ -6,7 +6,7 @@ from lab import Extras, Lab, case, check
 from cases.common import boots, ends_by_word
 
 
-@case(board="arm64", limit=300, cpus=[1, 2, 4])
+@case(board="arm64", limit=300, rare=lambda cpus: cpus != 2, cpus=[1, 2, 4])
 def boots_and_ends(lab: Lab, cpus: int):
     task = "reboot" if cpus == 2 else "poweroff"
     vm = lab.start(lab.guest(task, cpus=cpus))

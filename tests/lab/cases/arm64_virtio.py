@@ -39,7 +39,7 @@ def entropy_and_console_over_mmio(lab: Lab):
     check(found == wanted, f"{len(found)} bytes of {len(wanted)} came, or others")
 
 
-@case(board="arm64", limit=300, cmdline=["", "pci=nomsi"])
+@case(board="arm64", limit=300, rare=lambda cmdline: True, cmdline=["", "pci=nomsi"])
 def entropy_over_pci(lab: Lab, cmdline: str):
     """By messages, through the GIC's translation service or its MSI frame, and by the shared interrupts of the pins."""
     extras = Extras(modules=("virtio_pci", "virtio_rng"))
