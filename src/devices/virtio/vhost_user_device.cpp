@@ -24,13 +24,14 @@ constexpr std::uint16_t kBlock = 2;
 constexpr std::uint64_t kBlockConfigWce = 1ULL << 11;
 constexpr std::size_t kBlockConfigSize = 60, kBlockNumQueues = 34;
 // Network card (5.1). Back ends have no control queue and no configuration: offloads and mergeable buffers are left.
+// The address is ours: Linux's driver wants a configuration.
 constexpr std::uint16_t kNet = 1;
-constexpr std::uint64_t kNetFeatures = 0xff83;
+constexpr std::uint64_t kNetFeatures = 0xff83, kNetMac = 1ULL << 5;
 // SCSI host (5.6) and sockets (5.10).
 constexpr std::uint16_t kScsi = 8, kVsock = 19;
 
 constexpr std::array kKinds{
-    VhostUserKind{.type = kNet, .pci_class = 0x020000, .queues = 2, .features = kNetFeatures},
+    VhostUserKind{.type = kNet, .pci_class = 0x020000, .queues = 2, .features = kNetFeatures, .own_features = kNetMac},
     VhostUserKind{.type = kBlock, .pci_class = 0x018000, .config_size = kBlockConfigSize, .features = ~kBlockConfigWce},
     VhostUserKind{.type = kScsi, .pci_class = 0x010000, .config_size = 36, .queues = 3},
     VhostUserKind{.type = kVsock, .config_size = 8, .queues = 3},
@@ -84,7 +85,7 @@ unsigned VirtioVhostUser::number_of_queues(const Settings& settings) const {
 }
 
 std::uint64_t VirtioVhostUser::features() const noexcept {
-    return back_end_ ? back_end_->features() & kOwnFeatures & kind_.features : 0;
+    return back_end_ ? (back_end_->features() & kOwnFeatures & kind_.features) | kind_.own_features : 0;
 }
 
 std::uint64_t VirtioVhostUser::ring_features() const noexcept {
@@ -110,7 +111,7 @@ void VirtioVhostUser::read_config(std::size_t offset, std::span<std::byte> data)
 
 void VirtioVhostUser::start(std::uint64_t features, std::span<QueueEnd* const> queues) noexcept {
     if (!VhostUser::can_serve(memory_, queues)) return transport().needs_reset("a queue lies where there is no RAM");
-    back_end_->start(features, memory_, queues);
+    back_end_->start(features & ~kind_.own_features, memory_, queues);
 }
 
 }  // namespace qvm

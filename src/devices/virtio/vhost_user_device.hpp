@@ -20,6 +20,7 @@ struct VhostUserKind {
     std::size_t config_size = 0;          ///< bytes of configuration that the back end has
     std::optional<unsigned> queues{};     ///< nothing: as many as the back end serves
     std::uint64_t features = ~0ULL;       ///< of the device's own, those for which the front end need do nothing
+    std::uint64_t own_features = 0;       ///< those that the front end has by itself, which the back end is not told of
 };
 /// Those that have something special, else what fits the rest.
 [[nodiscard]] VhostUserKind vhost_user_kind(std::uint16_t type) noexcept;

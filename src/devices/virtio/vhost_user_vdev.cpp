@@ -2,8 +2,13 @@
 // `vdev vhost-user`: a device of any type that another process serves.
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstring>
 #include <utility>
+#include <vector>
 
+#include "devices/virtio/net_format.hpp"
+#include "devices/virtio/net_options.hpp"
 #include "devices/virtio/options.hpp"
 #include "devices/virtio/vhost_user_device.hpp"
 
@@ -12,6 +17,8 @@ namespace {
 
 /// PCI device IDs of virtio are from 0x1040 to 0x107f (virtio 1.2, 4.1.2).
 constexpr std::uint64_t kLastType = 0x3f;
+
+constexpr std::uint16_t kNetType = 1;
 
 constexpr OptionSpec kOptions[]{
     kVirtioLoc,
@@ -46,6 +53,15 @@ std::optional<std::uint64_t> number(const VdevSpec& spec, std::string_view optio
     return value;
 }
 
+/// Of a network card, as back ends have none.
+std::vector<std::byte> net_config(const VdevSpec& spec, const VmIdentity& vm) {
+    const auto& socket = std::get<std::string>(spec.find("socket")->value);
+    const MacAddress mac = made_up_mac(vm.system, spec.name().empty() ? socket : std::string{spec.name()});
+    std::vector<std::byte> config(sizeof(NetConfig));
+    std::memcpy(config.data() + offsetof(NetConfig, mac), mac.data(), mac.size());
+    return config;
+}
+
 std::unique_ptr<Vdev> make(const VdevSpec& spec, VdevContext& context) {
     VhostUserKind kind = vhost_user_kind(static_cast<std::uint16_t>(number(spec, "type", {1, kLastType}).value_or(0)));
     if (const auto queues = number(spec, "queues", {1, VirtioVhostUser::kMostQueues}))
@@ -54,6 +70,7 @@ std::unique_ptr<Vdev> make(const VdevSpec& spec, VdevContext& context) {
     VirtioVhostUser::Settings settings{.label = virtio_label(spec), .kind = kind};
     if (const OptionValue* const queues = spec.find("queues")) settings.queues_where = queues->where;
     use_socket(settings, *spec.find("socket"));
+    if (kind.type == kNetType) settings.own_config = net_config(spec, context.vm());
     auto device = std::make_unique<VirtioVhostUser>(context, std::move(settings));
     return make_virtio_vdev(spec, context, std::move(device));
 }

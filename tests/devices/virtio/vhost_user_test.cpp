@@ -180,6 +180,28 @@ TEST_CASE("vhost-user: nonsense among the back end's own messages ends them and 
     CHECK(bench.exchange(1, "abc") == "cba");
 }
 
+TEST_CASE("vhost-user: a network card has an address of its own, of which the back end hears nothing") {
+    const auto mac = [](Bench& bench) {
+        bench.with("type", std::uint64_t{1}).plug_in();
+        return bench.context.read(MmioDriver::kConfig, 4) |
+               std::uint64_t{bench.context.read(MmioDriver::kConfig + 4, 2)} << 32;
+    };
+    constexpr std::uint64_t kMac = 1U << 5;
+    Bench bench;
+    CHECK((mac(bench) & 3) == 2);  // a card's, and of nobody's making
+    CHECK((bench.driver.offered() & kMac) != 0);
+    bench.driver.start(kMac);
+    CHECK(bench.exchange(0, "abc") == "cba");
+    CHECK((bench.back_end->last(Request::SetFeatures).as<std::uint64_t>().value() & kMac) == 0);
+
+    Bench unnamed, named, named_too;
+    named.with("name", std::string{"card"});
+    named_too.with("name", std::string{"card"});
+    const std::uint64_t by_name = mac(named);
+    CHECK(mac(named_too) == by_name);
+    CHECK(mac(unnamed) != by_name);
+}
+
 TEST_CASE("vhost-user: a disk has no more queues in its configuration than there are") {
     Manners disk{.queues = 4, .config = std::string(60, '\0')};
     disk.config[34] = 4;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that other programs serve: Debian's virtiofsd and qemu-storage-daemon, and the end of one of them."""
-from lab import Extras, Lab, case, check
+import shutil
+
+from lab import Extras, Lab, case, check, skip
 
 from cases.common import check_calm
 
@@ -92,3 +94,40 @@ def virtiofsd_and_storage_daemon(lab: Lab):
     found = lab.run_in_l1("/bin/sh", "-c", f"export PATH=/usr/sbin:/usr/bin; cd {PLACE} && {raw}")
     wanted = lab.run_in_l1("/bin/sh", "-c", "seq 1 100000 | sha256sum")
     check(found == wanted, f"the image has {found}, the guest wrote {wanted}")
+
+
+DPDK_HOST = f"""set -e
+export PATH=/usr/sbin:/usr/bin
+mkdir -p {PLACE} && cd {PLACE}
+tail -f /dev/null | dpdk-testpmd --no-huge --no-shconf -m 128 --no-pci --no-telemetry -l 0,1 \\
+    --vdev net_vhost0,iface={PLACE}/net -- --forward-mode=icmpecho --auto-start --total-num-mbufs=4096 >dpdk.log 2>&1 &
+until [ -S net ]; do sleep 0.05; done
+cd {{directory}}
+exec {{qvm}} -f guest.qvmconf
+"""
+DPDK_GUEST = """\
+ip link set eth0 up
+ip address add 10.9.0.1/24 dev eth0
+echo FEATURES $(cut -c 33,35 /sys/class/net/eth0/device/features)
+for size in 56 512 1472; do ping -A -q -c 300 -W 20 -s $size 10.9.0.2 & done
+wait
+echo FRAMES $(cat /sys/class/net/eth0/statistics/rx_packets)
+"""
+
+
+@case(rare=lambda ring: True, ring=["split", "packed"])
+def dpdk_answers(lab: Lab, ring: str):
+    if shutil.which("dpdk-testpmd") is None:
+        skip("there is no dpdk-testpmd: install dpdk-dev")
+    extras = Extras(modules=("virtio_pci", "virtio_net"))
+    vdevs = f"vdev ser8250\n  hostdev -\nvdev vhost-user type 1 name net ring {ring}\n  socket {PLACE}/net\n"
+    (lab.directory / "guest.qvmconf").write_text(lab.guest_with(DPDK_GUEST, extras, vdevs=vdevs))
+    script = lab.directory / "host.sh"
+    script.write_text(DPDK_HOST.format(directory=lab.directory, qvm=lab.qvm))
+    vm = lab.run("/bin/sh", str(script))
+    vm.expect(f"FEATURES 1{int(ring == 'packed')}")
+    for _ in range(3):
+        vm.expect("transmitted, 300 packets received")
+    vm.expect("TASK-ENDED 0")
+    vm.ends(0)
+    check_calm(vm)
