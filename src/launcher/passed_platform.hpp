@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "devices/platform/host_platform.hpp"
@@ -26,7 +27,7 @@ struct PassAttributes {
 /// Made and used on the main thread. Destruction takes all from the guest.
 class PassedPlatform {
 public:
-    explicit PassedPlatform(const AssemblyServices& services) : services_{services} {}
+    explicit PassedPlatform(AssemblyServices services) : services_{std::move(services)} {}
 
     /// The places of `pass` have been taken, and `lines` are those of its interrupts, in order. Its PCI functions are
     /// none of ours. Throws ConfigError or HostError, which say what is in the way.

@@ -49,6 +49,17 @@ TEST_CASE("device memory is shown, moves and is hidden, before there is a VM and
     CHECK(slots.memory.show(one, kHere));
 }
 
+TEST_CASE("device memory that is only to be read is shown like other") {
+    Slots slots;
+    const unsigned one = slots.memory.add_read_only(slots.pages(0, 2));
+    const unsigned other = slots.memory.add(slots.pages(2, 2));
+    CHECK(slots.memory.show(one, kHere));
+    slots.memory.bind(slots.vm, 1);
+    CHECK_FALSE(slots.memory.show(other, kHere));
+    CHECK(slots.memory.show(one, kThere));
+    CHECK(slots.memory.show(other, kHere));
+}
+
 TEST_CASE("device memory does not cover the guest's RAM") {
     Slots slots;
     const unsigned one = slots.memory.add(slots.pages(0, 2));

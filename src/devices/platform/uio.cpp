@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -110,7 +111,8 @@ std::vector<UioDevice> uio_devices(const fs::path& root) {
         if (!found) continue;
         UioDevice device{.number = *found, .name = first_line(each->path() / "name"), .maps = maps_of(each->path())};
         std::error_code none;
-        device.driver = fs::read_symlink(each->path() / "device/driver", none).filename().string();
+        if (fs::read_symlink(each->path() / "device/driver", none).filename() == "uio_pci_generic")
+            device.config = each->path() / "device/config";
         device.interrupt = interrupt_of(rows, device.name);
         all.push_back(std::move(device));
     }
@@ -127,9 +129,11 @@ UniqueFd open_uio(const UioDevice& device, const fs::path& root) {
 }
 
 UioInterrupt::UioInterrupt(const UioDevice& device, UniqueFd file) : file_{std::move(file)} {
+    if (!device.config.empty()) config_ = UniqueFd{::open(device.config.c_str(), O_RDWR | O_CLOEXEC)};
     if (set(false)) return;
     throw HostError{errno_text(fmt::format("{} has no interrupt that can be masked", device.title()), errno) +
-                    "\n  its driver must be uio_pdrv_genirq or one that knows irqcontrol, and its node in the device "
+                    "\n  its driver must be uio_pdrv_genirq, uio_pci_generic or one that knows irqcontrol, and its "
+                    "node in the device "
                     "tree must name the interrupt"};
 }
 
@@ -137,8 +141,21 @@ UioInterrupt::UioInterrupt(const UioDevice& device, UniqueFd file) : file_{std::
 UioInterrupt::~UioInterrupt() { (void)set(false); }
 
 bool UioInterrupt::set(bool enabled) const noexcept {
+    if (config_.get() >= 0) return set_pin(enabled);
     const std::int32_t value = enabled ? 1 : 0;
     return ::write(file_.get(), &value, sizeof value) == sizeof value;
+}
+
+bool UioInterrupt::set_pin(bool enabled) const noexcept {
+    constexpr off_t kCommand = 4;  // PCI Local Bus Specification 3.0, 6.2.2
+    constexpr unsigned kInterruptDisable = 1U << 10;
+    constexpr ssize_t kSize = 2;
+    std::array<std::uint8_t, kSize> bytes{};
+    if (::pread(config_.get(), bytes.data(), bytes.size(), kCommand) != kSize) return false;
+    const unsigned command = bytes[0] + bytes[1] * 256U;
+    const unsigned wanted = enabled ? command & ~kInterruptDisable : command | kInterruptDisable;
+    bytes = {static_cast<std::uint8_t>(wanted), static_cast<std::uint8_t>(wanted >> 8)};
+    return ::pwrite(config_.get(), bytes.data(), bytes.size(), kCommand) == kSize;
 }
 
 /// The kernel counts them; how many is of no interest, since it is masked from the first on.

@@ -17,9 +17,9 @@
 namespace qvm {
 
 struct UioDevice {
-    unsigned number = 0;  ///< N of /dev/uioN
-    std::string name{};   ///< as its driver calls it, and as /proc/interrupts does
-    std::string driver{};
+    unsigned number = 0;             ///< N of /dev/uioN
+    std::string name{};              ///< as its driver calls it, and as /proc/interrupts does
+    std::filesystem::path config{};  ///< uio_pci_generic: of the function's configuration space; else empty
     struct Map {
         unsigned index;
         Range at;  ///< host-physical
@@ -37,7 +37,8 @@ struct UioDevice {
 /// Opens /dev/uioN. Throws HostError that says what to do.
 [[nodiscard]] UniqueFd open_uio(const UioDevice& device, const std::filesystem::path& root = "/");
 
-/// The interrupt of a UIO device. The kernel masks it when it fires.
+/// The interrupt of a UIO device. The kernel masks it when it fires. It is unmasked by its driver's irqcontrol, or,
+/// with uio_pci_generic, by the function's Command register, as the kernel has masked it.
 class UioInterrupt final : public HostInterrupt {
 public:
     /// Masks it. Throws HostError if the device has none that can be masked.
@@ -49,8 +50,10 @@ public:
     bool unmask() noexcept override { return set(true); }
 
 private:
-    bool set(bool enabled) const noexcept;
+    [[nodiscard]] bool set(bool enabled) const noexcept;
+    [[nodiscard]] bool set_pin(bool enabled) const noexcept;
     UniqueFd file_;
+    UniqueFd config_{};
 };
 
 }  // namespace qvm

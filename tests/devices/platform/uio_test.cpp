@@ -4,6 +4,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "support/fake_uio.hpp"
 #include "vmm/error.hpp"
 
@@ -86,6 +90,30 @@ TEST_CASE("a UIO interrupt is masked from its opening on, and at the end") {
         CHECK(pair.told() == -1);
     }
     CHECK(pair.told() == 0);
+}
+
+TEST_CASE("the pin of a PCI function is masked and unmasked by its Command register, and nothing else changes") {
+    const FakeRoot root;
+    add_uio(root, "uio0", "uio_pci_generic", "0", 1);
+    root.write("sys/class/uio/uio0/device/config", {"\x34\x12\xe8\x11\x02\x01\x10\x00", 8});
+    std::filesystem::create_symlink("/sys/bus/pci/drivers/uio_pci_generic",
+                                    root.path() / "sys/class/uio/uio0/device/driver");
+    const auto config = [&] {
+        std::ifstream file{root.path() / "sys/class/uio/uio0/device/config", std::ios::binary};
+        return std::string{std::istreambuf_iterator<char>{file}, {}};
+    };
+    const auto all = uio_devices(root.path());
+    REQUIRE(all.size() == 1);
+    const std::string masked{"\x34\x12\xe8\x11\x02\x05\x10\x00", 8}, unmasked{"\x34\x12\xe8\x11\x02\x01\x10\x00", 8};
+    {
+        UioPair pair;
+        UioInterrupt interrupt{all.front(), std::move(pair.file)};
+        CHECK(config() == masked);
+        CHECK(interrupt.unmask());
+        CHECK(config() == unmasked);
+        CHECK(pair.told() == -1);
+    }
+    CHECK(config() == masked);
 }
 
 TEST_CASE("a UIO device without an interrupt is refused, and one that goes away is told from a silent one") {

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices of the host that are not on PCI, in Linux and bare guests: registers and interrupt of a PL031 by UIO."""
+"""Devices of the host without VFIO, in Linux and bare guests: by UIO, by /dev/mem, by ports."""
+import re
+from contextlib import contextmanager
+
 from lab import Extras, Lab, case, check
+
+from cases.passthrough import find
 
 RTC, RTC_ID = 0x9010000, 34  # QEMU's board virt
 DRIVER = "/sys/bus/amba/drivers/rtc-pl031"
@@ -43,3 +48,62 @@ def clock_with_alarms(lab: Lab):
     vm.expect(r"^ *\d+: +2 +GIC\S+ +44 Level +rtc-pl031")
     vm.expect("TASK-ENDED 0")
     vm.ends(0)
+
+
+FW_CFG, EDU = "pass loc io:0x510,12\n", "1234 11e8"
+INTERRUPTS, STORM = 200, 50  # of the guest
+
+
+def bar(lab: Lab, device: str, number: int) -> str:
+    return lab.read(f"{device}/resource").splitlines()[number].split()[0]
+
+
+@contextmanager
+def edu_by_uio(lab: Lab):
+    """UIO has its pin. Tells the address of its registers and the host's number of the interrupt."""
+    lab.load_in_l1("uio_pci_generic")
+    device = f"/sys/bus/pci/devices/{find(lab, EDU)}"
+    in_l1(lab, f"echo uio_pci_generic >{device}/driver_override && echo {device[-12:]} >/sys/bus/pci/drivers_probe")
+    try:
+        row = re.search(r"(\d+)-fasteoi +uio_pci_generic", lab.read("/proc/interrupts"))
+        check(row is not None, "the L1 has no interrupt of uio_pci_generic")
+        yield bar(lab, device, 0), row[1]
+    finally:
+        in_l1(lab, f"echo >{device}/driver_override; echo {device[-12:]} >{device}/driver/unbind")
+
+
+def interrupts_of_uio(lab: Lab) -> int:
+    row = re.search(r"^ *\d+:((?: +\d+)+) .*uio_pci_generic", lab.read("/proc/interrupts"), re.MULTILINE)
+    return sum(map(int, row[1].split()))
+
+
+@case(limit=120, init="iommu")
+def ports_and_registers_without_a_driver(lab: Lab):
+    """A bare guest has the ports of fw_cfg, registers of an AHCI by /dev/mem, only to be read, and registers and pin of `edu`
+    by UIO: interrupts, and a device that does not stop to pull."""
+    with edu_by_uio(lab) as (start, number):
+        before = interrupts_of_uio(lab)
+        passed = f"pass loc 0xd0000000,0x100000,rwn={start}\n  intr ioapic:10={number}\n"
+        passed += f"pass loc 0xd0200000,r={bar(lab, '/sys/bus/pci/devices/0000:00:1f.2', 5)}\n"
+        guest = f"ram 16M\nload {lab.qvm.parent.parent}/guest/passed.elf\nvdev ser8250 hostdev -\n"
+        refused = lab.start(guest + FW_CFG)
+        refused.ends(64)
+        check("0x510 to 0x51b cannot be passed: no driver gives them away" in refused.stderr, refused.stderr)
+        vm = lab.start(guest + FW_CFG + passed + "set host-devmem on\n")
+        vm.expect("bytes=51454d55")  # "QEMU"
+        vm.expect("word=00004551")
+        vm.expect("dword=554d4551")
+        vm.expect("identification=010000ed")
+        vm.expect("liveness=edcba987")
+        vm.expect("version=0001[0-9a-f]{4}")
+        vm.expect("unwritten=00000002")
+        vm.expect(f"interrupts={INTERRUPTS:08x}")
+        vm.expect(f"storm={STORM:08x}")
+        vm.ends(0)
+        check("the guest has the host's ports 0x510 to 0x51b" in vm.stderr, "no warning of the ports")
+        check("by /dev/mem: no driver of the host has agreed" in vm.stderr, "no warning of /dev/mem")
+        count = interrupts_of_uio(lab) - before
+        check(count == INTERRUPTS + STORM, f"the host counts {count} interrupts")
+        taken = lab.start(guest + "pass loc io:0x60\nset host-devmem on\n")
+        taken.ends(64)
+        check("0x60 to 0x60 cannot be passed: keyboard has them" in taken.stderr, taken.stderr)
