@@ -37,6 +37,7 @@ struct Settings {
     Place exit_on_halt_where{};
     std::optional<std::uint64_t> halt_poll{};            ///< host-halt-poll, in ns
     std::optional<std::chrono::microseconds> io_poll{};  ///< host-io-poll
+    std::optional<std::uint64_t> pass_intr_limit{};      ///< pass-intr-limit, in messages per second and device
     std::uint64_t counter_offset = UINT64_MAX;           ///< guest counter minus host counter; all ones: it starts at 0
     std::string fdt_dump_file{};                         ///< empty: none
     Place fdt_dump_file_where{};

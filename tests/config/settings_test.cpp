@@ -17,6 +17,12 @@ Settings settings(const std::string& variables) {
 
 }  // namespace
 
+TEST_CASE("pass-intr-limit is a number of messages, and none without it") {
+    CHECK_FALSE(settings("").pass_intr_limit);
+    CHECK(settings("set pass-intr-limit 20000").pass_intr_limit == 20'000U);
+    CHECK(settings("set pass-intr-limit 0").pass_intr_limit == 0U);
+}
+
 TEST_CASE("host-io-poll is in microseconds") {
     CHECK(settings("").io_poll == std::nullopt);
     CHECK(settings("set host-io-poll 0").io_poll == 0us);
