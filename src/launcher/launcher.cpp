@@ -167,9 +167,9 @@ private:
             case Request::Quit:
                 return latch_.end(EndCause::Forced);
             case Request::Status:
-                log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address\n{}",
+                log_.info(fmt::format("{} vCPUs; accesses that no device claimed: {} by port, {} by address{}\n{}",
                                       vcpus_.size(), board_.buses.pio.unclaimed(), unclaimed_addresses(),
-                                      stats_->report()));
+                                      board_.assembled.passed->report(), stats_->report()));
                 return log_threads(log_, Severity::Info);
             case Request::Dump:
                 return dump("SIGUSR2", [] {});

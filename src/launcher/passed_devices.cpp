@@ -3,12 +3,17 @@
 
 #include <fmt/format.h>
 
+#include "config/settings.hpp"
 #include "devices/pci/host.hpp"
 
 namespace qvm {
 
 PassedDevices::PassedDevices(const AssemblyServices& services)
-    : machine_{services.machine}, host_{services.char_host}, control_{services.control}, platform_{services} {}
+    : machine_{services.machine},
+      host_{services.char_host},
+      control_{services.control},
+      message_limit_{settings_of(services.config).pass_intr_limit},
+      platform_{services} {}
 
 std::vector<HostPciAddress> PassedDevices::taken() const {
     std::vector<HostPciAddress> all;
@@ -26,7 +31,8 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
     const std::string name = found.address.text();
     Device& device = devices_.emplace_back(Device{found.address, container_->open(found.group.value(), name), nullptr});
     const PciOwner owner{fmt::format("pass {}", name), location.where};
-    const PassedServices services{bus->services(), bus->wire(slot, owner), *memory, host_.loop, host_.log, control_};
+    const PassedServices services{bus->services(), bus->wire(slot, owner), *memory, host_.loop, host_.log,
+                                  control_,        message_limit_};
     device.guest = std::make_unique<PassedFunction>(services, *device.host, slot, owner);
     bus->attach(slot, *device.guest);
 }
@@ -37,6 +43,14 @@ void PassedDevices::start(const GuestMemory& memory) {
     for (const Device& device : devices_) device.guest->start();
     container_->map(memory);
     container_->for_each_group([this](int fd) { machine_.adopt_group(fd); });
+}
+
+std::string PassedDevices::report() const {
+    std::string text;
+    for (const Device& device : devices_)
+        text += fmt::format("\n{}: {} messages; seconds with more than pass-intr-limit: {}", device.address.text(),
+                            device.host->messages(), device.guest->storms());
+    return text;
 }
 
 }  // namespace qvm

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "devices/vfio/host_pci.hpp"
@@ -28,6 +29,9 @@ public:
     /// HostError.
     void start(const GuestMemory& memory);
 
+    /// A line for each, with a line end before it: how many messages the host has had of it, and what was held back.
+    [[nodiscard]] std::string report() const;
+
 private:
     struct Device {
         HostPciAddress address;
@@ -39,6 +43,7 @@ private:
     Machine& machine_;
     const CharHost& host_;
     VmControl& control_;
+    const std::optional<std::uint64_t> message_limit_;
     std::optional<VfioContainer> container_;  ///< outlives the devices
     std::vector<Device> devices_;
     PassedPlatform platform_;

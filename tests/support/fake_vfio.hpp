@@ -97,6 +97,7 @@ public:
         const std::scoped_lock lock{mutex_};
         ++unmasks_;
     }
+    [[nodiscard]] std::uint64_t messages() const noexcept override { return message_count; }
     bool reset() noexcept override {
         ++resets;
         return true;
@@ -121,6 +122,7 @@ public:
 
     std::array<std::byte, ConfigSpace::kSize> config{};
     std::vector<std::pair<unsigned, std::size_t>> calls;  ///< of set_triggers(): kind, number of vectors
+    std::uint64_t message_count = 0;                      ///< of the host
     unsigned resets = 0;
     bool gone = false;               ///< it does not answer
     bool refuse_interrupts = false;  ///< the host has none left

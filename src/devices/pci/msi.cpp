@@ -90,6 +90,10 @@ void Msi::show_pending(ConfigSpace& space) const noexcept {
     space.set(mask_at() + 4, bits);
 }
 
+void Msi::signal_used() noexcept {
+    for (unsigned vector = 0; first_ && vector < used_; ++vector) router_.signal(*first_ + vector);
+}
+
 int Msi::trigger(unsigned vector) noexcept {
     return first_ && vector < form_.vectors ? router_.trigger(*first_ + vector) : -1;
 }

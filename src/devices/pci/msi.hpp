@@ -42,6 +42,8 @@ public:
     /// How many vectors the guest has enabled.
     [[nodiscard]] unsigned used() const noexcept { return used_; }
     [[nodiscard]] unsigned vectors() const noexcept { return form_.vectors; }
+    /// Signals those that the guest has enabled, whether or not they are masked now.
+    void signal_used() noexcept;
     /// An eventfd that sends the vector's message; -1 before connect().
     [[nodiscard]] int trigger(unsigned vector) noexcept;
 

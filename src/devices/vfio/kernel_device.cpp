@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "devices/vfio/host_messages.hpp"
 #include "devices/vfio/info_capabilities.hpp"
 #include "vmm/error.hpp"
 
@@ -85,7 +86,7 @@ unsigned interrupts_of(int fd, std::uint32_t index) {
 
 class KernelDevice final : public VfioDevice {
 public:
-    KernelDevice(UniqueFd fd, const std::string& name) : fd_{std::move(fd)} {
+    KernelDevice(UniqueFd fd, const std::string& name) : fd_{std::move(fd)}, name_{name} {
         vfio_device_info info{};
         info.argsz = sizeof info;
         if (::ioctl(fd_.get(), VFIO_DEVICE_GET_INFO, &info) != 0)
@@ -128,6 +129,8 @@ public:
         [[maybe_unused]] const int ignored = ::ioctl(fd_.get(), VFIO_DEVICE_SET_IRQS, &request);
     }
 
+    [[nodiscard]] std::uint64_t messages() const noexcept override { return host_messages(name_); }
+
     bool reset() noexcept override { return ::ioctl(fd_.get(), VFIO_DEVICE_RESET) == 0; }
 
 private:
@@ -153,6 +156,7 @@ private:
     }
 
     UniqueFd fd_;
+    const std::string name_;
     VfioRegion none_{};
     std::vector<Region> regions_{};
     std::vector<unsigned> interrupts_{};

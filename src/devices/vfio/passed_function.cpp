@@ -31,12 +31,15 @@ PassedFunction::PassedFunction(const PassedServices& services, VfioDevice& devic
       owner_{std::move(owner)},
       refused_{services.log,
                fmt::format("{}: the host gives the device fewer interrupts than the guest wants", owner_.title)},
+      storms_{services.log,
+              fmt::format("{}: more messages in a second than pass-intr-limit: the rest is held back", owner_.title)},
       config_{device},
       interrupts_{device, config_, services.pci, {services.wire, slot}, refused_} {
     add_bars();
 }
 
 PassedFunction::~PassedFunction() {
+    guard_.reset();
     error_watch_ = {};
     request_watch_ = {};
     for (const unsigned kind : {VfioDevice::kErrors, VfioDevice::kRequest})
@@ -92,6 +95,8 @@ void PassedFunction::connect() { interrupts_.connect(); }
 void PassedFunction::start() {
     (void)device_.reset();
     interrupts_.start(services_.loop);
+    if (services_.message_limit)
+        guard_.emplace(device_, interrupts_, storms_, *services_.message_limit).start(services_.loop);
     watch_loss(VfioDevice::kErrors, error_event_, error_watch_, "has met an error that it does not recover from");
     watch_loss(VfioDevice::kRequest, request_event_, request_watch_, "is wanted back by the host");
 }

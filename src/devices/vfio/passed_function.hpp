@@ -9,6 +9,7 @@
 #include <string>
 
 #include "devices/pci/endpoint.hpp"
+#include "devices/vfio/message_guard.hpp"
 #include "devices/vfio/passed_bar.hpp"
 #include "devices/vfio/passed_config.hpp"
 #include "devices/vfio/passed_interrupts.hpp"
@@ -27,6 +28,7 @@ struct PassedServices {
     EventLoop& loop;
     Log& log;
     VmControl& control;
+    std::optional<std::uint64_t> message_limit{};  ///< of its messages in a second
 };
 
 class PassedFunction final : public ConfigTarget {
@@ -45,6 +47,8 @@ public:
     [[nodiscard]] PciFacts facts() const override;
     /// Resets the device and lets its interrupts through: the guest runs next. Throws HostError.
     void start();
+    /// How often a second had too many messages, if they are limited.
+    [[nodiscard]] std::uint64_t storms() const noexcept { return storms_.total(); }
 
     // For the guest.
     void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept override;
@@ -68,11 +72,12 @@ private:
     VfioDevice& device_;
     const PciSlot slot_;
     const PciOwner owner_;
-    GuestFault refused_;
+    GuestFault refused_, storms_;
 
     std::mutex mutex_;  // guards config_ and where the BARs are; that of interrupts_ is taken inside
     PassedConfig config_;
     PassedInterrupts interrupts_;
+    std::optional<MessageGuard> guard_{};
     std::array<Bar, pci::kBars> bars_;
     std::array<std::optional<std::uint64_t>, pci::kBars> misplaced_{};  ///< where the guest put it in vain, once told
     EventFd error_event_, request_event_;

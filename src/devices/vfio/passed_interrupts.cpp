@@ -139,6 +139,7 @@ unsigned PassedInterrupts::kind_of(Mode mode) noexcept {
 
 int PassedInterrupts::trigger(Mode mode, unsigned vector) noexcept {
     if (mode == Mode::Intx) return pin_event_.fd();
+    if (held_) return -1;
     return mode == Mode::Msi ? msi_->trigger(vector) : msix_->trigger(vector);
 }
 
@@ -181,6 +182,15 @@ void PassedInterrupts::arm(Mode mode, unsigned count) noexcept {
     if (device_.set_triggers(kind_of(mode), fds_)) return;
     refused_.count();
     if (mode == Mode::Intx) armed_ = 0;
+}
+
+void PassedInterrupts::hold(bool held) noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (std::exchange(held_, held) == held || (mode_ != Mode::Msi && mode_ != Mode::Msix)) return;
+    arm(mode_, armed_);
+    if (held) return;
+    if (mode_ == Mode::Msi) return msi_->signal_used();
+    msix_->signal_used(armed_);
 }
 
 void PassedInterrupts::stop() noexcept {

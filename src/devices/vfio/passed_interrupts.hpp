@@ -43,6 +43,9 @@ public:
     void start(EventLoop& loop);
     /// The device signals nothing any more.
     void end() noexcept;
+    /// While held, messages of the device go nowhere; afterwards the vectors in use are signalled once, so that the
+    /// guest looks. The pin, which waits for the guest anyway, goes on. From any thread.
+    void hold(bool held) noexcept;
     [[nodiscard]] std::optional<unsigned> line() const noexcept;
     [[nodiscard]] unsigned msix_vectors() const noexcept { return msix_ ? msix_->vectors() : 0; }
 
@@ -86,6 +89,7 @@ private:
 
     std::mutex mutex_;  // guards all below and msi_; those of msix_, pin_ and their wire are taken inside
     Mode mode_ = Mode::Off;
+    bool held_ = false;
     bool pin_open_ = true;  ///< the guest lets its level through
     unsigned armed_ = 0;    ///< vectors that the kernel has allocated
     bool started_ = false;  ///< before that the device stays silent

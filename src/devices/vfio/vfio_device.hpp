@@ -47,6 +47,10 @@ public:
     /// Lets an interrupt that the kernel masked when it fired come again.
     virtual void unmask(unsigned index) noexcept = 0;
 
+    /// How many messages (MSI, MSI-X) the host has had of its vectors; 0 if that is not known. Begins anew with the
+    /// vectors. Takes the time to read some files.
+    [[nodiscard]] virtual std::uint64_t messages() const noexcept = 0;
+
     /// False if the device cannot be reset by itself.
     virtual bool reset() noexcept = 0;
 };

@@ -3,7 +3,7 @@
 import os
 import re
 from contextlib import contextmanager
-from signal import SIGKILL
+from signal import SIGKILL, SIGUSR1
 
 from lab import Extras, Lab, case, check
 
@@ -213,6 +213,36 @@ def refusals(lab: Lab):
         refused(f"cannot open {group}: Permission denied\n.*udev rule", *nobody)
         lab.run_in_l1("/bin/busybox", "chmod", "666", group, "/dev/kvm")
         refused("devices cannot be given .*\n.*RLIMIT_MEMLOCK is 1024 KiB", "/usr/bin/prlimit", "--memlock=1048576", *nobody)
+
+
+# As many messages as blocks, far more than the limit allows in the time that they take.
+READS_NVME = """\
+until [ -b /dev/nvme0n1 ]; do usleep 50000; done
+seq 1 300000 >/data
+dd if=/data of=/dev/nvme0n1 bs=64k conv=fsync 2>/dev/null
+echo "WRITTEN $(head -c 1228800 </data | md5sum)"
+dd if=/dev/nvme0n1 bs=4k count=300 iflag=direct 2>/dev/null >/back
+echo "READ $(md5sum </back)"
+read line
+"""
+
+
+@case(limit=120, init="iommu", rare=lambda: True)
+def limited_messages(lab: Lab):
+    """A device with more messages than pass-intr-limit is slow, and loses nothing."""
+    address = find(lab, NVME)
+    passed = "set pass-intr-limit 50\n" + CONSOLE + "pass loc pci:0:4.0=pci:0x1b36/0x0010\n"
+    with bound(lab, address):
+        vm = lab.start(lab.guest_with(READS_NVME, Extras(modules=("nvme",)), vdevs=passed))
+        written = vm.expect("WRITTEN ([0-9a-f]{32})")[1]
+        check(vm.expect("READ ([0-9a-f]{32})")[1] == written, "the guest reads what it has not written")
+        vm.expect("more messages in a second than pass-intr-limit", stream="err")
+        vm.signal(SIGUSR1)
+        counted = int(vm.expect(rf"{address}: (\d+) messages; seconds with more .*: [1-9]", stream="err")[1])
+        check(counted >= 300, f"the host has counted {counted} messages")
+        vm.type("\n")
+        vm.ends(0)
+        check_calm(vm)
 
 
 USES_NVME = """\
