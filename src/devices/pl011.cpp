@@ -92,8 +92,9 @@ public:
           irq_{context.irq()},
           port_{context.char_port()} {
         context.map(GuestLocation::Space::Memory, kWindow, *this);
-        port_->attach(*this);
     }
+
+    void start() override { port_->attach(*this); }
 
     void read(std::uint64_t offset, std::span<std::byte> data) noexcept override {
         port_->use();

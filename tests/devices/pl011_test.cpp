@@ -45,6 +45,16 @@ TEST_CASE("pl011 says what it is (3.3.15 to 3.3.22) and how it is after reset (t
     CHECK(uart.read(kRis) == 0);
 }
 
+TEST_CASE("pl011 has nothing to do with its host end before its start, which a check of a file never gets to") {
+    const Catalog catalog{common_vdev_types()};
+    const VdevType* type = catalog.find("pl011");
+    test::FakeContext context;
+    const auto vdev = type->make(test::FakeSpec{type->syntax}.get(), context);
+    CHECK(context.host.client == nullptr);
+    vdev->start();
+    CHECK(context.host.client != nullptr);
+}
+
 TEST_CASE("pl011 sends what is written to UARTDR, of any width, and says when more fits") {
     const Uart uart;
     uart.write(kDr, 'o');

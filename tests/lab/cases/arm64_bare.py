@@ -42,6 +42,14 @@ def accesses_of_all_sizes(lab: Lab):
 
 
 @case(board="arm64")
+def check_of_a_file_ends(lab: Lab):
+    (lab.directory / "guest.qvmconf").write_text(guest(lab, "mmio.elf"))
+    vm = lab.run_qvm("-f", "guest.qvmconf", "--check")
+    vm.expect("^guest.qvmconf: ok")
+    vm.ends(0)
+
+
+@case(board="arm64")
 def raw_image(lab: Lab):
     """Entered at its first byte, with the tree in x0 like the others."""
     configuration = guest(lab, "raw.bin").replace("load ", "load 0x80000000,")
