@@ -48,7 +48,7 @@ def disk_by_messages_and_edu_by_pin(lab: Lab):
         vm.ends(0)
         check_calm(vm)
     check(re.search(r"event 0x10 received", lab.run_in_l1("/bin/busybox", "dmesg")) is not None, "the SMMU has stopped nothing")
-    host = "until [ -b /dev/nvme0n1 ]; do usleep 50000; done; dd if=/dev/nvme0n1 bs=64k count=64 iflag=direct 2>/dev/null | md5sum"
+    host = "until dd if=/dev/nvme0n1 of=/dev/shm/found bs=64k count=64 iflag=direct 2>/dev/null; do usleep 50000; done; md5sum </dev/shm/found"
     check(lab.run_in_l1("/bin/busybox", "sh", "-c", host).startswith(written), "the host's driver reads something else")
 
 
