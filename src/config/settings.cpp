@@ -72,6 +72,7 @@ Settings settings_of(const VmConfig& config) {
     reader.boolean("exit-on-halt", out.exit_on_halt, &out.exit_on_halt_where);
     if (const SetSpec* poll = reader.find("host-halt-poll")) out.halt_poll = *parse_number(poll->value);
     if (const SetSpec* poll = reader.find("host-io-poll")) out.io_poll = io_poll(*parse_number(poll->value));
+    reader.boolean("pass-intr-follow", out.pass_intr_follow);
     if (const SetSpec* limit = reader.find("pass-intr-limit")) out.pass_intr_limit = *parse_number(limit->value);
     if (const SetSpec* offset = reader.find("counter-offset")) out.counter_offset = *parse_number(offset->value);
     if (const SetSpec* file = reader.find("fdt-dump-file")) {

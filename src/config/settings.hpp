@@ -38,8 +38,9 @@ struct Settings {
     std::optional<std::uint64_t> halt_poll{};            ///< host-halt-poll, in ns
     std::optional<std::chrono::microseconds> io_poll{};  ///< host-io-poll
     std::optional<std::uint64_t> pass_intr_limit{};      ///< pass-intr-limit, in messages per second and device
-    std::uint64_t counter_offset = UINT64_MAX;           ///< guest counter minus host counter; all ones: it starts at 0
-    std::string fdt_dump_file{};                         ///< empty: none
+    bool pass_intr_follow = true;
+    std::uint64_t counter_offset = UINT64_MAX;  ///< guest counter minus host counter; all ones: it starts at 0
+    std::string fdt_dump_file{};                ///< empty: none
     Place fdt_dump_file_where{};
     Tristate pointer_authentication = Tristate::Auto;
     Place pointer_authentication_where{};

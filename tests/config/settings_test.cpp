@@ -23,6 +23,11 @@ TEST_CASE("pass-intr-limit is a number of messages, and none without it") {
     CHECK(settings("set pass-intr-limit 0").pass_intr_limit == 0U);
 }
 
+TEST_CASE("messages of passed devices follow the vCPUs unless pass-intr-follow is off") {
+    CHECK(settings("").pass_intr_follow);
+    CHECK_FALSE(settings("set pass-intr-follow off").pass_intr_follow);
+}
+
 TEST_CASE("host-io-poll is in microseconds") {
     CHECK(settings("").io_poll == std::nullopt);
     CHECK(settings("set host-io-poll 0").io_poll == 0us);
