@@ -3,16 +3,33 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "config/settings.hpp"
 #include "devices/pci/host.hpp"
 
 namespace qvm {
+namespace {
+
+/// The host's CPUs that messages follow the vCPUs to: nothing if a vCPU may be anywhere, or the user does not want it.
+std::vector<std::uint32_t> cpus_of_vcpus(const VmConfig& config) {
+    if (!settings_of(config).pass_intr_follow) return {};
+    std::set<std::uint32_t> all;
+    for (const CpuSpec& cpu : config.cpus) {
+        if (cpu.runmask.empty()) return {};
+        all.insert(cpu.runmask.begin(), cpu.runmask.end());
+    }
+    return {all.begin(), all.end()};
+}
+
+}  // namespace
 
 PassedDevices::PassedDevices(const AssemblyServices& services)
     : machine_{services.machine},
       host_{services.char_host},
       control_{services.control},
       message_limit_{settings_of(services.config).pass_intr_limit},
+      message_cpus_{cpus_of_vcpus(services.config)},
       platform_{services} {}
 
 std::vector<HostPciAddress> PassedDevices::taken() const {
@@ -31,8 +48,8 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
     const std::string name = found.address.text();
     Device& device = devices_.emplace_back(Device{found.address, container_->open(found.group.value(), name), nullptr});
     const PciOwner owner{fmt::format("pass {}", name), location.where};
-    const PassedServices services{bus->services(), bus->wire(slot, owner), *memory, host_.loop, host_.log,
-                                  control_,        message_limit_};
+    const PassedServices services{bus->services(), bus->wire(slot, owner), *memory,      host_.loop, host_.log,
+                                  control_,        message_limit_,         message_cpus_};
     device.guest = std::make_unique<PassedFunction>(services, *device.host, slot, owner);
     bus->attach(slot, *device.guest);
 }

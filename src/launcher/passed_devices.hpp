@@ -44,6 +44,7 @@ private:
     const CharHost& host_;
     VmControl& control_;
     const std::optional<std::uint64_t> message_limit_;
+    const std::vector<std::uint32_t> message_cpus_;
     std::optional<VfioContainer> container_;  ///< outlives the devices
     std::vector<Device> devices_;
     PassedPlatform platform_;

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "devices/pci/config_space.hpp"
@@ -98,6 +100,10 @@ public:
         ++unmasks_;
     }
     [[nodiscard]] std::uint64_t messages() const noexcept override { return message_count; }
+    unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
+        if (!std::exchange(is_placed_, true)) placed.set_value({cpus.begin(), cpus.end()});
+        return keeps_messages;
+    }
     bool reset() noexcept override {
         ++resets;
         return true;
@@ -123,6 +129,8 @@ public:
     std::array<std::byte, ConfigSpace::kSize> config{};
     std::vector<std::pair<unsigned, std::size_t>> calls;  ///< of set_triggers(): kind, number of vectors
     std::uint64_t message_count = 0;                      ///< of the host
+    std::promise<std::vector<std::uint32_t>> placed;      ///< where its messages come, at first
+    unsigned keeps_messages = 0;                          ///< that many stay
     unsigned resets = 0;
     bool gone = false;               ///< it does not answer
     bool refuse_interrupts = false;  ///< the host has none left
@@ -139,6 +147,7 @@ private:
     std::map<unsigned, unsigned> interrupts_;
     std::map<unsigned, std::vector<int>> triggers_;
     unsigned unmasks_ = 0;
+    bool is_placed_ = false;
     std::size_t link_ = 0x34;
 };
 

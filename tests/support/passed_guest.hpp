@@ -23,12 +23,14 @@ struct PassedGuest {
     }
     void make() {
         const PciOwner owner{"pass 0000:01:00.0", {}};
-        function.emplace(PassedServices{host.services(), host.wire(kSlot, owner), memory, loop, log, control}, device,
-                         kSlot, owner);
+        function.emplace(
+            PassedServices{host.services(), host.wire(kSlot, owner), memory, loop, log, control, {}, message_cpus},
+            device, kSlot, owner);
         host.attach(kSlot, *function);
     }
     [[nodiscard]] PciDriver driver() { return {host, kSlot, kWindow}; }
 
+    std::vector<std::uint32_t> message_cpus;
     FakeVfio device;
     Log log{"test", silence()};
     NumberedRouter router;

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/vfio/host_messages.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <fstream>
+#include <vector>
+
+#include "vmm/unique_fd.hpp"
 
 namespace qvm {
 namespace {
@@ -23,18 +30,44 @@ std::uint64_t sum_of(const std::string& line) {
     return sum;
 }
 
+/// The numbers of the host's interrupts, as text.
+std::vector<fs::path> vectors_of(const std::string& function, const fs::path& root) {
+    std::vector<fs::path> all;
+    std::error_code error;
+    fs::directory_iterator each{root / "sys/bus/pci/devices" / function / "msi_irqs", error};
+    for (const fs::directory_iterator end; !error && each != end; each.increment(error))
+        all.push_back(each->path().filename());
+    return all;
+}
+
+std::string first_line(const fs::path& file) {
+    std::string line;
+    std::ifstream stream{file};
+    std::getline(stream, line);
+    return line;
+}
+
+/// One write, and no line end: the kernel judges each write by itself.
+bool write_whole(const fs::path& file, const std::string& text) {
+    const UniqueFd fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)};
+    return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
 }  // namespace
 
 std::uint64_t host_messages(const std::string& function, const fs::path& root) {
     std::uint64_t sum = 0;
-    std::error_code error;
-    fs::directory_iterator each{root / "sys/bus/pci/devices" / function / "msi_irqs", error};
-    for (const fs::directory_iterator end; !error && each != end; each.increment(error)) {
-        std::ifstream file{root / "sys/kernel/irq" / each->path().filename() / "per_cpu_count"};
-        std::string line;
-        if (std::getline(file, line)) sum += sum_of(line);
-    }
+    for (const fs::path& vector : vectors_of(function, root))
+        sum += sum_of(first_line(root / "sys/kernel/irq" / vector / "per_cpu_count"));
     return sum;
+}
+
+unsigned place_host_messages(const std::string& function, std::span<const std::uint32_t> cpus, const fs::path& root) {
+    const std::string list = fmt::format("{}", fmt::join(cpus, ","));
+    unsigned kept = 0;
+    for (const fs::path& vector : vectors_of(function, root))
+        if (!write_whole(root / "proc/irq" / vector / "smp_affinity_list", list)) ++kept;
+    return kept;
 }
 
 }  // namespace qvm

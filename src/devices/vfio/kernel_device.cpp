@@ -130,6 +130,9 @@ public:
     }
 
     [[nodiscard]] std::uint64_t messages() const noexcept override { return host_messages(name_); }
+    unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
+        return place_host_messages(name_, cpus);
+    }
 
     bool reset() noexcept override { return ::ioctl(fd_.get(), VFIO_DEVICE_RESET) == 0; }
 

@@ -42,6 +42,7 @@ PassedFunction::~PassedFunction() {
     guard_.reset();
     error_watch_ = {};
     request_watch_ = {};
+    vectors_watch_ = {};
     for (const unsigned kind : {VfioDevice::kErrors, VfioDevice::kRequest})
         if (device_.interrupts(kind) != 0) (void)device_.set_triggers(kind, {});
     interrupts_.end();
@@ -94,11 +95,23 @@ void PassedFunction::connect() { interrupts_.connect(); }
 
 void PassedFunction::start() {
     (void)device_.reset();
+    if (!services_.message_cpus.empty()) {
+        vectors_watch_ = services_.loop.watch(vectors_event_, [this] { place_messages(); });
+        interrupts_.tell_vectors(vectors_event_);
+    }
     interrupts_.start(services_.loop);
     if (services_.message_limit)
         guard_.emplace(device_, interrupts_, storms_, *services_.message_limit).start(services_.loop);
     watch_loss(VfioDevice::kErrors, error_event_, error_watch_, "has met an error that it does not recover from");
     watch_loss(VfioDevice::kRequest, request_event_, request_watch_, "is wanted back by the host");
+}
+
+/// On the loop's thread: the files of the host take time.
+void PassedFunction::place_messages() noexcept {
+    const unsigned kept = device_.place_messages(services_.message_cpus);
+    if (kept == 0 || std::exchange(told_of_kept_, true)) return;
+    services_.log.warn(fmt::format(
+        "{}: the host keeps {} of its interrupts on the CPUs where they are (smp_affinity_list)", owner_.title, kept));
 }
 
 /// A guest whose device goes away cannot go on as if it had not.

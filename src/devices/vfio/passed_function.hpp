@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "devices/pci/endpoint.hpp"
 #include "devices/vfio/message_guard.hpp"
@@ -29,6 +30,7 @@ struct PassedServices {
     Log& log;
     VmControl& control;
     std::optional<std::uint64_t> message_limit{};  ///< of its messages in a second
+    std::vector<std::uint32_t> message_cpus{};     ///< CPUs of the host that they come on; empty: as the host likes
 };
 
 class PassedFunction final : public ConfigTarget {
@@ -66,6 +68,7 @@ private:
     [[nodiscard]] bool decodes_memory() const noexcept;
     void settle_bar(unsigned index, bool decoded) noexcept;
     void settle_bars() noexcept;
+    void place_messages() noexcept;
     void watch_loss(unsigned kind, EventFd& event, Watch& watch, const char* what);
 
     PassedServices services_;
@@ -80,8 +83,9 @@ private:
     std::optional<MessageGuard> guard_{};
     std::array<Bar, pci::kBars> bars_;
     std::array<std::optional<std::uint64_t>, pci::kBars> misplaced_{};  ///< where the guest put it in vain, once told
-    EventFd error_event_, request_event_;
-    Watch error_watch_, request_watch_;
+    bool told_of_kept_ = false;                                         ///< on the loop's thread
+    EventFd error_event_, request_event_, vectors_event_;
+    Watch error_watch_, request_watch_, vectors_watch_;
 };
 
 }  // namespace qvm

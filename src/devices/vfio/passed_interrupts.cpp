@@ -179,7 +179,10 @@ void PassedInterrupts::arm(Mode mode, unsigned count) noexcept {
     for (unsigned vector = 0; vector < count; ++vector) fds_.push_back(trigger(mode, vector));
     // What the host does not give once it is not asked for again until the guest starts anew.
     armed_ = count;
-    if (device_.set_triggers(kind_of(mode), fds_)) return;
+    if (device_.set_triggers(kind_of(mode), fds_)) {
+        if (mode != Mode::Intx && vectors_event_ != nullptr) vectors_event_->signal();
+        return;
+    }
     refused_.count();
     if (mode == Mode::Intx) armed_ = 0;
 }

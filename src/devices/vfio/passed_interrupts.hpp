@@ -39,6 +39,8 @@ public:
 
     // Set-up only.
     void connect();
+    /// From now on `event` is signalled when the host has other vectors for the messages. It must outlive this object.
+    void tell_vectors(const EventFd& event) noexcept { vectors_event_ = &event; }
     /// The guest runs next. Throws HostError if the device's pin cannot be used.
     void start(EventLoop& loop);
     /// The device signals nothing any more.
@@ -81,6 +83,7 @@ private:
     IntxPin pin_;
     bool has_pin_ = false;
     EventFd pin_event_;
+    const EventFd* vectors_event_ = nullptr;
     std::optional<Msi> msi_;
     std::size_t msix_control_ = 0;
     unsigned table_bar_ = 0, pending_bar_ = 0;

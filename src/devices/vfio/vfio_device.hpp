@@ -51,6 +51,10 @@ public:
     /// vectors. Takes the time to read some files.
     [[nodiscard]] virtual std::uint64_t messages() const noexcept = 0;
 
+    /// Lets the messages of the vectors that it has now come on these CPUs of the host. Returns how many stay where
+    /// they are. Takes the time to write some files.
+    virtual unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept = 0;
+
     /// False if the device cannot be reset by itself.
     virtual bool reset() noexcept = 0;
 };

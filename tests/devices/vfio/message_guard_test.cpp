@@ -108,3 +108,14 @@ TEST_CASE("a guest without messages is held for nothing") {
     CHECK(messages.guest.device.calls.size() == calls);
     CHECK(messages.guest.router.inner.sent.empty());
 }
+
+TEST_CASE("messages are placed on the CPUs of the vCPUs once the host has vectors for them") {
+    PassedGuest guest;
+    guest.device.add_capability(0x05, kMsi);
+    guest.device.set<std::uint16_t>(kMsi + 2, 0x80);
+    guest.device.add_interrupts(VfioDevice::kMsi, 1);
+    guest.message_cpus = {2, 3};
+    guest.start();
+    guest.driver().set_config(kMsi + 2, 0x01, 2);
+    CHECK(guest.device.placed.get_future().get() == std::vector<std::uint32_t>{2, 3});
+}
