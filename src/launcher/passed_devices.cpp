@@ -7,6 +7,7 @@
 
 #include "config/settings.hpp"
 #include "devices/pci/host.hpp"
+#include "devices/vfio/posted_interrupts.hpp"
 
 namespace qvm {
 namespace {
@@ -60,6 +61,8 @@ void PassedDevices::start(const GuestMemory& memory) {
     for (const Device& device : devices_) device.guest->start();
     container_->map(memory);
     container_->for_each_group([this](int fd) { machine_.adopt_group(fd); });
+    if (const std::string_view by = posted_interrupts(); !by.empty())
+        host_.log.info(fmt::format("messages of passed devices reach running vCPUs by {}", by));
 }
 
 std::string PassedDevices::report() const {
