@@ -27,7 +27,7 @@ class Case:
     function: Callable
     arguments: dict
     limit: float
-    init: str  # of the L1: "busybox"; "iommu", the same with an IOMMU and devices to pass; "systemd" as a Debian has it
+    init: str  # of the L1: "busybox"; "iommu", the same with an IOMMU and devices to pass, "iommu-unsafe" with one that remaps no interrupts; "systemd" as a Debian has it
     board: str  # a machine, or an architecture: all of its machines
     rare: bool  # it differs little from another one, or takes long: a short run leaves it out
 

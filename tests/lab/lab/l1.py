@@ -44,7 +44,7 @@ class L1:
         directory.mkdir(parents=True, exist_ok=True)
         for old in directory.iterdir():
             old.unlink()
-        if init == "iommu":
+        if init.startswith("iommu"):
             make_disks(board, directory)
         with open(directory / "qemu.log", "wb") as log:
             process = subprocess.Popen(
@@ -203,9 +203,9 @@ def _command(board: Board, qemu: Qemu, images: Images, init: str) -> list[str]:
     if init == "systemd":
         initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
         arguments += " lab.root=/dev/vda"
-    if init == "iommu":
+    if init.startswith("iommu"):
         arguments += " intel_iommu=on" if board.arch == "x86" else ""
-        passed = devices_to_pass(board)
+        passed = devices_to_pass(board, remapping=init == "iommu")
     return [
         *qemu.command(), *board.machine, "-m", "2G",
         "-nodefaults", "-display", "none", "-no-reboot", *passed,

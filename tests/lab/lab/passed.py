@@ -35,8 +35,8 @@ def _disks(board: Board) -> tuple[str, ...]:
     return tuple(DISKS) if board.arch == "x86" else ("nvme",)
 
 
-def devices_to_pass(board: Board) -> list[str]:
-    """Arguments of the emulator. A PC's IOMMU is one of them, and comes first."""
+def devices_to_pass(board: Board, remapping: bool) -> list[str]:
+    """Arguments of the emulator. A PC's IOMMU is one of them, and comes first; it may lack the remapping of interrupts."""
     options = []
     for name in _disks(board):
         options += ["-drive", f"if=none,id={name},format=raw,file={name}.img"]
@@ -46,7 +46,7 @@ def devices_to_pass(board: Board) -> list[str]:
         options += ["-netdev", f"hubport,id={name},hubid=0"]
     own = ["-device", f"virtio-net-pci,netdev=own,mac={CARD}"]
     passed = [*_behind_ports(PC_DEVICES), "-device", "ide-hd,drive=sata,bus=ahci.0"]
-    return ["-device", "intel-iommu,intremap=on", *options, *own, *passed]
+    return ["-device", f"intel-iommu,intremap={'on' if remapping else 'off'}", *options, *own, *passed]
 
 
 def _behind_ports(devices: tuple[str, ...]) -> list[str]:
