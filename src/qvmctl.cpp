@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an operator does around VMs. So far: hands PCI functions of the host over to guests.
+// What an operator does around VMs. So far: hands devices of the host over to guests.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +10,7 @@
 
 #include "config/diagnostics.hpp"
 #include "config/json_text.hpp"
+#include "devices/platform/uio.hpp"
 #include "ops/pass_binding.hpp"
 #include "vmm/error.hpp"
 
@@ -64,11 +65,43 @@ std::string to_json(const HostPciFunction& function, const PassVerdict& verdict)
     return object.done();
 }
 
+std::string to_json(const UioDevice& device) {
+    const auto map = [](const UioDevice::Map& each) {
+        return JsonObject{}
+            .text("start", fmt::format("{:#x}", each.at.start()))
+            .text("size", fmt::format("{:#x}", each.at.size()))
+            .done();
+    };
+    JsonObject object;
+    object.number("uio", device.number).text("name", device.name).raw("maps", json_array(device.maps, map));
+    if (device.interrupt) object.number("interrupt", *device.interrupt);
+    return object.text("verdict", "ready").done();
+}
+
+/// What is not on PCI, if there is any.
+void list_uio(const std::vector<UioDevice>& devices) {
+    if (devices.empty()) return;
+    constexpr const char* kRow = "{:<8} {:<20} {:>9}  {}\n";
+    fmt::print("\n");
+    fmt::print(kRow, "UIO", "NAME", "INTERRUPT", "REGISTERS");
+    for (const UioDevice& each : devices) {
+        std::vector<std::string> maps;
+        for (const UioDevice::Map& map : each.maps)
+            maps.push_back(fmt::format("{:#x},{:#x}", map.at.start(), map.at.size()));
+        fmt::print(kRow, fmt::format("uio{}", each.number), each.name,
+                   each.interrupt ? std::to_string(*each.interrupt) : "-", maps.empty() ? "-" : joined(maps));
+    }
+}
+
 void list(const PassArguments& arguments) {
     const auto all = host_pci_functions();
+    const auto uio = uio_devices();
     const auto verdict = [&](const HostPciFunction& each) { return judge_pass(each, all); };
     if (arguments.json) {
-        fmt::print("{}\n", json_array(all, [&](const HostPciFunction& each) { return to_json(each, verdict(each)); }));
+        const auto functions =
+            json_array(all, [&](const HostPciFunction& each) { return to_json(each, verdict(each)); });
+        const auto others = json_array(uio, [](const UioDevice& each) { return to_json(each); });
+        fmt::print("{}\n", JsonObject{}.raw("pci", functions).raw("uio", others).done());
         return;
     }
     constexpr const char* kRow = "{:<13} {:>5}  {:<9}  {:<6}  {:<16} {}\n";
@@ -81,6 +114,7 @@ void list(const PassArguments& arguments) {
                    fmt::format("{:04x}:{:04x}", each.id.vendor, each.id.device), fmt::format("{:06x}", each.class_code),
                    each.driver.empty() ? "-" : each.driver, remark);
     }
+    list_uio(uio);
 }
 
 std::vector<HostPciFunction> chosen(const PassArguments& arguments, const std::vector<HostPciFunction>& all) {
@@ -158,9 +192,10 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     app.set_version_flag("--version", "qvmctl " QVM_VERSION);
     PassArguments arguments;
-    CLI::App* const pass = app.add_subcommand("pass", "Devices of the host for guests (pass loc pci: ...)");
+    CLI::App* const pass = app.add_subcommand("pass", "Devices of the host for guests (pass ...)");
     pass->require_subcommand(1);
-    CLI::App* const listing = pass->add_subcommand("list", "PCI functions, and whether a guest can have them");
+    CLI::App* const listing =
+        pass->add_subcommand("list", "PCI functions, and whether a guest can have them; UIO devices");
     listing->add_flag("--json", arguments.json, "For programs");
     listing->callback([&] { list(arguments); });
     CLI::App* const binding = pass->add_subcommand("bind", "Take them from their drivers, to vfio-pci");

@@ -66,6 +66,17 @@ std::string resource_at(const std::vector<HostResource>& all, const Range& range
     return deepest != nullptr ? deepest->name : "";
 }
 
+const HostResource* neighbour_in(const std::vector<HostResource>& all, const Range& range) {
+    const HostResource* own = nullptr;
+    for (const HostResource& each : all)
+        if (each.range.contains(range.start()) && (own == nullptr || each.depth >= own->depth)) own = &each;
+    const auto found = std::ranges::find_if(all, [&](const HostResource& each) {
+        const bool inside = own != nullptr && own->range.contains(each.range.start(), each.range.size());
+        return each.inner && each.range.overlaps(range) && !inside;
+    });
+    return found != all.end() ? &*found : nullptr;
+}
+
 std::optional<Range> host_ram_in(const std::vector<HostResource>& all, const Range& range) {
     const auto found = std::ranges::find_if(
         all, [&](const HostResource& each) { return each.name == "System RAM" && each.range.overlaps(range); });

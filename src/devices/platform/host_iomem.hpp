@@ -26,6 +26,9 @@ struct HostResource {
 /// The innermost resource that overlaps `range`; empty if there is none.
 [[nodiscard]] std::string resource_at(const std::vector<HostResource>& all, const Range& range);
 
+/// Something that `range` reaches into although it begins in something else, or in nothing; null if there is none.
+[[nodiscard]] const HostResource* neighbour_in(const std::vector<HostResource>& all, const Range& range);
+
 /// RAM that the host's kernel uses; nothing if none is in `range`.
 [[nodiscard]] std::optional<Range> host_ram_in(const std::vector<HostResource>& all, const Range& range);
 

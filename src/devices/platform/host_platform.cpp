@@ -36,9 +36,21 @@ const UioDevice* HostPlatform::device_at(const Range& host) const noexcept {
 }
 
 HostRegion HostPlatform::map(const Range& host, bool cached) const {
-    if (const UioDevice* device = device_at(host)) return map_uio(*device, host);
-    if (!devmem_) refuse(host);
-    return map_devmem(host, cached);
+    const UioDevice* const device = device_at(host);
+    if (device == nullptr && !devmem_) refuse(host);
+    refuse_neighbours(host);
+    return device != nullptr ? map_uio(*device, host) : map_devmem(host, cached);
+}
+
+/// A UIO driver tells whole pages, in which another device may be, too.
+void HostPlatform::refuse_neighbours(const Range& host) const {
+    const std::vector<HostResource> resources = host_memory_map(root_);
+    const HostResource* const other = neighbour_in(resources, host);
+    if (other == nullptr) return;
+    throw HostError{
+        fmt::format("{} cannot be passed: {} has {} of it, says /proc/iomem\n  give the length of the device that "
+                    "is meant, as in `loc {:#x},0x100`",
+                    text(host), other->name, text(other->range), host.start())};
 }
 
 void HostPlatform::refuse(const Range& host) const {

@@ -32,6 +32,7 @@ public:
     void check_ports(const Range& ports) const;
 
 private:
+    void refuse_neighbours(const Range& host) const;
     [[nodiscard]] HostRegion map_uio(const UioDevice& device, const Range& host) const;
     [[nodiscard]] HostRegion map_devmem(const Range& host, bool cached) const;
     [[noreturn]] void refuse(const Range& host) const;

@@ -46,6 +46,30 @@ TEST_CASE("what the host's memory belongs to is told by the innermost name") {
     CHECK_FALSE(host_ram_in(all, at(0x901'0000, 0x1000)));
 }
 
+TEST_CASE("what reaches into something else has a neighbour") {
+    const FakeRoot root;
+    root.write("proc/iomem",
+               "10000000-3fffffff : PCI Bus 0000:00\n  10000000-1007ffff : 0000:00:01.0\n"
+               "fe200000-fe2000ff : timer@fe200000\n  fe200000-fe2000ff : timer driver\n"
+               "fe200100-fe2001ff : gpio@fe200100\n  fe200180-fe2001ff : half\n");
+    const auto all = host_memory_map(root.path());
+    const auto name = [&](std::uint64_t start, std::uint64_t size) {
+        const HostResource* found = neighbour_in(all, at(start, size));
+        return found != nullptr ? found->name : "";
+    };
+    CHECK(name(0xfe20'0000, 0x100).empty());
+    CHECK(name(0xfe20'0000, 0x1000) == "half");
+    CHECK(name(0xfe20'0040, 0x41).empty());
+    CHECK(name(0xfe20'0040, 0x180) == "half");
+    CHECK(name(0xfe20'0100, 0x100).empty());
+    CHECK(name(0xfe20'0200, 0xe00).empty());
+    CHECK(name(0xfe1f'f000, 0x2000) == "timer driver");
+    CHECK(name(0x1000'0000, 0x8'0000).empty());
+    CHECK(name(0x1000'0000, 0x10'0000).empty());
+    CHECK(name(0x0fff'f000, 0x2000) == "0000:00:01.0");
+    CHECK(name(0x2000'0000, 0x1000).empty());
+}
+
 TEST_CASE("a driver's ports are told from places on a bus") {
     const FakeRoot root;
     root.write("proc/ioports", kIoports);

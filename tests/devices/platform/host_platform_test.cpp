@@ -92,6 +92,15 @@ TEST_CASE("/dev/mem that is not there or not mapped is one line with the way out
                       Contains("/dev/mem: mmap: ") && Contains("unbind that of pl061@9030000"));
 }
 
+TEST_CASE("a neighbour on the same page is not given away with it") {
+    const Host host;
+    host.root.write("proc/iomem", "09010000-090100ff : rtc\n09010800-090108ff : watchdog\n");
+    const HostPlatform platform = host.with(false);
+    CHECK_THROWS_WITH(platform.map(at(0x901'0000, 0x1000), false),
+                      Contains("watchdog has 0x9010800 to 0x90108ff of it") && Contains("loc 0x9010000,0x100"));
+    CHECK(platform.map(at(0x901'0000, 0x100), false).length == 0x100);
+}
+
 TEST_CASE("an interrupt is found by its number") {
     const Host host;
     const HostPlatform platform = host.with(false);
