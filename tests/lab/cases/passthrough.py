@@ -216,6 +216,54 @@ def refusals(lab: Lab):
         refused("devices cannot be given .*\n.*RLIMIT_MEMLOCK is 1024 KiB", "/usr/bin/prlimit", "--memlock=1048576", *nobody)
 
 
+MANY = 300  # interrupts
+COUNTED = f"""\
+echo {EDU} >/sys/bus/pci/drivers/uio_pci_generic/new_id
+echo READY
+read line
+lab_edu 0000:00:05.0 uio0 {MANY}
+read line
+"""
+
+
+def exits_of_interrupts(lab: Lab, vm) -> int:
+    """How often the guest leaves its CPU for MANY interrupts of edu's, and all that goes with them."""
+    vm.expect("READY")
+    before = int(lab.read("/sys/kernel/debug/kvm/exits"))
+    vm.type("\n")
+    vm.expect(f"EDU-INTERRUPTS {MANY}")
+    exits = int(lab.read("/sys/kernel/debug/kvm/exits")) - before
+    vm.type("\n")
+    vm.ends(0)
+    return exits
+
+
+@case(limit=240, init="iommu", rare=lambda: True)
+def exits_beside_qemu(lab: Lab):
+    """An interrupt of edu's by its pin, from the device to the guest's driver and back, costs at most two exits more than with
+    QEMU's vfio-pci; the file `exits` beside the case's log has the numbers."""
+    lab.run_in_l1("/bin/busybox", "sh", "-c", "mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug")
+    address = find(lab, EDU)
+    extras = Extras(modules=("uio_pci_generic",), programs=(str(lab.qvm.parent / "lab_edu"),))
+    configuration = lab.guest_with(COUNTED, extras, vdevs=CONSOLE + "pass loc pci:0:5.0=pci:0x1234/0x11e8\n")
+    with bound(lab, address):
+        own = exits_of_interrupts(lab, lab.start(configuration))
+        kernel, initrd = (re.search(rf"^{word}load (.*)$", configuration, re.MULTILINE)[1] for word in ("", "initrd "))
+        lab.run_in_l1("/bin/busybox", "cp", kernel, "/dev/shm/kernel")  # the emulator reads it slowly from afar
+        lab.run_in_l1("/bin/busybox", "cp", initrd, "/dev/shm/initrd")
+        qemu = lab.run(
+            "/usr/bin/qemu-system-x86_64", "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256", "-no-reboot",
+            "-nodefaults", "-display", "none", "-serial", "stdio",
+            "-kernel", "/dev/shm/kernel", "-initrd", "/dev/shm/initrd",
+            "-append", re.search(r'cmdline "(.*)"', configuration)[1],
+            "-device", f"vfio-pci,host={address},addr=05.0",
+        )  # fmt: skip
+        others = exits_of_interrupts(lab, qemu)
+    (lab.directory / "exits").write_text(f"{own / MANY:.1f} exits for each interrupt, with QEMU {others / MANY:.1f}\n")
+    # The way through io/main costs one where it finds the vCPU running. Ticks of the guest's clock come in between.
+    check(own <= others + 2 * MANY, f"{own} exits for {MANY} interrupts, and {others} with QEMU")
+
+
 @case(limit=120, init="iommu-unsafe", rare=lambda: True)
 def without_interrupt_remapping(lab: Lab):
     """A device that could raise any interrupt of the host is refused, unless the host's operator permits it."""
