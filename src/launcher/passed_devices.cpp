@@ -70,7 +70,7 @@ std::string PassedDevices::report() const {
     for (const Device& device : devices_)
         text += fmt::format("\n{}: {} messages; seconds with more than pass-intr-limit: {}", device.address.text(),
                             device.host->messages(), device.guest->storms());
-    return text;
+    return text + platform_.report();
 }
 
 }  // namespace qvm

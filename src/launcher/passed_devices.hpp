@@ -29,7 +29,8 @@ public:
     /// HostError.
     void start(const GuestMemory& memory);
 
-    /// A line for each, with a line end before it: how many messages the host has had of it, and what was held back.
+    /// A line for each, with a line end before it: how many messages the host has had of it, and what was held
+    /// back; and for what is not on PCI, see PassedPlatform::report().
     [[nodiscard]] std::string report() const;
 
 private:

@@ -119,4 +119,13 @@ void PassedPlatform::start() {
     for (const auto& line : lines_) line->start();
 }
 
+std::string PassedPlatform::report() const {
+    std::string text;
+    for (const auto& line : lines_) text += fmt::format("\n{}: {} times", line->title(), line->raised());
+    for (const auto& region : regions_)
+        if (region->refused() != 0)
+            text += fmt::format("\n{}: {} accesses that its attributes forbid", region->title(), region->refused());
+    return text;
+}
+
 }  // namespace qvm

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -35,6 +36,9 @@ public:
 
     /// The VM is made. Throws HostError.
     void start();
+
+    /// A line for each interrupt and each region that has refused something, with a line end before it.
+    [[nodiscard]] std::string report() const;
 
 private:
     using Devices = std::vector<const UioDevice*>;

@@ -2,6 +2,7 @@
 // `pass` of what is not on PCI, on a board that boots nothing and a host of files.
 #include "launcher/passed_platform.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "launcher/assembled.hpp"
@@ -101,6 +102,19 @@ TEST_CASE("what a pass cannot have is said before the guest starts") {
     Assembly twice = host.assemble("pass loc 0x9010000\npass loc 0x9010800\n");
     CHECK(twice.says("overlaps pass at 0x9010000"));
     CHECK(host.memory.all.size() == 1);
+}
+
+TEST_CASE("interrupts and refused accesses are told") {
+    Host host;
+    Assembly vm = host.assemble("pass loc 0x1d000000,0x1000,r=0x9010000 intr pic:5 loc 0x1d001000,0x1000=0x9020000\n");
+    INFO(vm.text());
+    REQUIRE(vm.result.passed);
+    CHECK(vm.result.passed->platform().report() == "\nthe interrupt of uio0 (rtc): 0 times");
+    const std::array data{std::byte{1}};
+    (void)vm.buses.mmio.write(0x1d00'0004, data);
+    (void)vm.buses.mmio.write(0x1d00'1004, data);
+    CHECK(vm.result.passed->report() ==
+          "\nthe interrupt of uio0 (rtc): 0 times\nuio0 (rtc): 1 accesses that its attributes forbid");
 }
 
 TEST_CASE("a passed interrupt that cannot be had is not started") {

@@ -25,7 +25,7 @@ void PassedLine::fired() noexcept {
     const HostInterrupt::Taken taken = host_->take();
     if (taken == HostInterrupt::Taken::Nothing) return;
     if (taken == HostInterrupt::Taken::Gone) return lose("has been taken away by the host");
-    ++raised_;
+    raised_.fetch_add(1, std::memory_order_relaxed);
     const std::scoped_lock lock{mutex_};
     high_ = true;
     line_.set(true);

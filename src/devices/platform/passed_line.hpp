@@ -32,8 +32,9 @@ public:
 
     /// The guest runs next. Throws HostError if the host refuses.
     void start();
-    /// How often the guest's line has been raised. On the loop's thread, or while that does not run this.
-    [[nodiscard]] std::uint64_t raised() const noexcept { return raised_; }
+    /// How often the guest's line has been raised. From any thread.
+    [[nodiscard]] std::uint64_t raised() const noexcept { return raised_.load(std::memory_order_relaxed); }
+    [[nodiscard]] const std::string& title() const noexcept { return title_; }
 
 private:
     void ended() noexcept override;
@@ -44,7 +45,7 @@ private:
     const std::unique_ptr<HostInterrupt> host_;
     IrqLine& line_;
     const Services services_;
-    std::uint64_t raised_ = 0;
+    std::atomic<std::uint64_t> raised_ = 0;
     std::atomic<bool> lost_ = false;
     std::mutex mutex_;  // guards high_
     bool high_ = false;

@@ -33,6 +33,7 @@ public:
     void show(DeviceMemory& memory, std::uint64_t start);
     /// In bytes.
     [[nodiscard]] std::uint64_t shown() const noexcept { return shown_; }
+    [[nodiscard]] const std::string& title() const noexcept { return host_.title; }
     /// Accesses that the attributes forbid.
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_.total(); }
 
