@@ -209,7 +209,7 @@ std::vector<std::uint32_t> clocks_of(const DeviceTree& tree, const TreeNode& nod
         if (clock == nullptr) break;
         const bool fixed = clock->is_compatible("fixed-clock");
         rates.push_back(fixed ? clock->number("clock-frequency").value_or(kUnknownRate) : kUnknownRate);
-        at += 1 + clock->number("#clock-cells").value_or(0);
+        at += std::size_t{1} + clock->number("#clock-cells").value_or(0);
     }
     return rates;
 }
