@@ -155,7 +155,7 @@ TEST_CASE("1.7 memory stands before what uses it") {
     CHECK(sound("rom 0xc0000,4K load 0xc0000,bios ram 1M").loads.size() == 1);
 }
 
-TEST_CASE("1.7 an interrupt controller stands before the vdev, pass and reserve that name it") {
+TEST_CASE("1.7 an interrupt controller stands before the vdev, pass and reserve that name it", "[pc]") {
     for (const char* user : {"vdev ser8250 intr chip:4", "pass intr chip:4", "reserve intr chip:4"}) {
         const std::string line{user};
         CAPTURE(line);
@@ -168,7 +168,7 @@ TEST_CASE("1.7 an interrupt controller stands before the vdev, pass and reserve 
     }
 }
 
-TEST_CASE("1.7 the implicit controllers need no declaration, and a declared one keeps the rule") {
+TEST_CASE("1.7 the implicit controllers need no declaration, and a declared one keeps the rule", "[pc]") {
     CHECK(judged("ram 1M vdev pl011 loc 0x1c090000 intr gic:37").empty());
     CHECK(judged("ram 1M vdev gic version 2 vdev pl011 loc 0x1c090000 intr gic:37").empty());
     CHECK_THAT(judged("ram 1M vdev pl011 loc 0x1c090000 intr gic:37 vdev gic version 2").at(0),

@@ -162,7 +162,7 @@ TEST_CASE("2.6 each loc and intr behind reserve is one more reservation") {
                "ram 1M reserve loc 0x1000 reserve intr gic:39 reserve loc io:0xcf");
 }
 
-TEST_CASE("2.6 what is reserved is not given away, and may be asked for") {
+TEST_CASE("2.6 what is reserved is not given away, and may be asked for", "[pc]") {
     CHECK_THAT(judged("ram 64K reserve loc io:0x3f8,8 vdev ser8250").at(0),
                Contains("1:37 error: ") && Contains("reserved"));
     CHECK(judged("ram 64K reserve loc io:0x3f8,8 vdev ser8250 loc io:0x3f8 intr ioapic:4").empty());

@@ -33,7 +33,7 @@ TEST_CASE("3.1 the default space is memory, and ports for the devices of a PC") 
     CHECK_THAT(judged("ram 1M vdev pl011 loc 0x20").at(0), Contains("1:23 error: ") && Contains("in guest memory"));
 }
 
-TEST_CASE("3.1 two vdevs in one place, or in one PCI slot, are an error with both places") {
+TEST_CASE("3.1 two vdevs in one place, or in one PCI slot, are an error with both places", "[pc]") {
     CHECK(judged("ram 1M\nvdev pl011 loc 0x1c090000\nvdev pl011 loc 0x1c090800") ==
           Messages{"3:16 error: vdev pl011 at 0x1c090800 to 0x1c0917ff overlaps vdev pl011 at 0x1c090000 to 0x1c090fff",
                    "2:16 note: vdev pl011 is given 0x1c090000 to 0x1c090fff here"});
@@ -49,7 +49,7 @@ TEST_CASE("3.2 intr is controller and line; the interrupt ID on a GIC") {
     CHECK(said("ram 1M vdev pl011 intr gic:-1") == Messages{"1:28 error: '-1' is not a number"});
 }
 
-TEST_CASE("3.2 intr apic alone is the ioapic's way to the local APICs") {
+TEST_CASE("3.2 intr apic alone is the ioapic's way to the local APICs", "[pc]") {
     CHECK(*last_vdev("vdev ioapic intr apic").get<IntrSpec>("intr") == IntrSpec{"apic", std::nullopt});
     CHECK(judged("ram 1M vdev ioapic loc 0xf8000000 intr apic name myioapic vdev ser8250 intr myioapic:4").empty());
 }
@@ -81,7 +81,7 @@ TEST_CASE("3.3 every vdev has a name of its own") {
           Messages{"3:22 error: the name 'a' is taken", "2:22 note: by this vdev"});
 }
 
-TEST_CASE("3.3 name is the name that intr uses") {
+TEST_CASE("3.3 name is the name that intr uses", "[pc]") {
     CHECK(judged("ram 1M vdev ioapic loc 0xf8000000 name myioapic vdev ser8250 intr myioapic:4").empty());
     CHECK(judged("ram 1M vdev ioapic loc 0xf8000000 vdev ser8250 intr ioapic:4").empty());
 }

@@ -198,7 +198,7 @@ TEST_CASE("a terminal is put back by a fatal signal, which then does what it doe
     CHECK(pty.cooked());
 }
 
-TEST_CASE("a terminal is put back by the watcher when qvm is killed") {
+TEST_CASE("a terminal is put back by the watcher when qvm is killed", "[kernel]") {
     const PtyPair pty;
     const Child child{pty, sleep_until_killed};
     REQUIRE(child.watcher() > 0);
@@ -209,7 +209,7 @@ TEST_CASE("a terminal is put back by the watcher when qvm is killed") {
     CHECK(pty.cooked());
 }
 
-TEST_CASE("the watcher survives the signals that a keyboard and a shell send") {
+TEST_CASE("the watcher survives the signals that a keyboard and a shell send", "[kernel]") {
     const PtyPair pty;
     const Child child{pty, sleep_until_killed};
     REQUIRE(child.watcher() > 0);

@@ -113,7 +113,7 @@ TEST_CASE("a part of the CPUs is not enough; with best effort the thread then st
     CHECK(kept.cpus == mine);
 }
 
-TEST_CASE("a thread that has ended is no error") {
+TEST_CASE("a thread that has ended is no error", "[kernel]") {
     std::atomic<pid_t> tid{0};
     std::thread{[&] { tid = ::gettid(); }}.join();
     CHECK_NOTHROW(place_thread(tid, "gone", {.cpus = {0}, .schedule = LinuxSchedule{SCHED_FIFO, 1}}));

@@ -89,7 +89,7 @@ TEST_CASE("memory that the host cannot have is an error that names size and plac
     CHECK_THROWS_AS(memory.add(Range::make(0x1000, 1ULL << 63).value(), GuestMemory::Kind::Ram), HostError);
 }
 
-TEST_CASE("prefault brings all guest memory in, and lock keeps it there") {
+TEST_CASE("prefault brings all guest memory in, and lock keeps it there", "[kernel]") {
     GuestMemory memory = two_blocks();
     memory.prefault();
     for (const auto& block : memory.blocks()) CHECK(resident(block) == block.range.size() / GuestMemory::kSmallPage);
@@ -98,7 +98,7 @@ TEST_CASE("prefault brings all guest memory in, and lock keeps it there") {
     CHECK(proc_size("/proc/self/status", "VmLck") == before + 0x3000);
 }
 
-TEST_CASE("huge pages are taken at once, aligned, and given back") {
+TEST_CASE("huge pages are taken at once, aligned, and given back", "[kernel]") {
     const BorrowedHugePages borrowed{4};
     const std::uint64_t before = available_huge_pages();
     if (before < 4) {
