@@ -103,8 +103,8 @@ def huge_pages(lab: Lab):
 
 @case(limit=180, init="iommu")
 def edu_and_card_by_pin(lab: Lab):
-    """edu's DMA both ways, byte exact, as function 1 beside a dummy; its pin as a level, and that of a card under load. What
-    is not the guest's RAM stays as it is."""
+    """edu's DMA both ways, byte exact, as function 1 beside a dummy; its pin as a level, and that of a card under load; its
+    messages to both vCPUs, one after another. What is not the guest's RAM stays as it is."""
     addresses = find(lab, EDU), find(lab, E1000E)
     with bound(lab, *addresses), huge_pages(lab), other_end_of_the_cable(lab):
         canary = lab.run("/usr/bin/python3", "-c", CANARY)
@@ -112,7 +112,7 @@ def edu_and_card_by_pin(lab: Lab):
         check(int(outside, 16) >= 256 << 20, f"the canary at {outside} is where the guest's own memory is")
         script = (
             f"echo {EDU} >/sys/bus/pci/drivers/uio_pci_generic/new_id\n"
-            f"lab_edu 0000:00:05.1 uio0 {INTERRUPTS} {outside}\n"
+            f"lab_edu 0000:00:05.1 uio0 {INTERRUPTS} {outside} 2\n"
             "grep uio_pci_generic /proc/interrupts\n"
         ) + CARD.replace("{where}", "")
         extras = Extras(modules=("uio_pci_generic", "e1000e"), programs=(str(lab.qvm.parent / "lab_edu"), "iperf3"))
@@ -124,6 +124,7 @@ def edu_and_card_by_pin(lab: Lab):
         read = vm.expect("EDU-OUTSIDE (..)")[1]
         check(read != "c7", "the device has read what is not the guest's")
         vm.expect("EDU-DMA")
+        vm.expect(f"EDU-MESSAGES {2 * INTERRUPTS}")
         counted = vm.expect(r"^ *\d+:((?: +\d+)+) +IO-APIC.*fasteoi +uio_pci_generic")[1]
         check(sum(map(int, counted.split())) == INTERRUPTS, f"the guest counts {counted} interrupts of {INTERRUPTS}")
         vm.expect("CARD-GOOD")

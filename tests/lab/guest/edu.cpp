@@ -2,10 +2,10 @@
 // A driver in user space for QEMU's "edu" device (docs/specs/edu of QEMU 7.2), beside uio_pci_generic, which takes its
 // interrupt. What its DMA needs are guest-physical addresses.
 //
-//   lab_edu ADDRESS UIO COUNT OUTSIDE
+//   lab_edu ADDRESS UIO COUNT [OUTSIDE [CPUS]]
 //
-// tries registers, DMA both ways, COUNT interrupts, and DMA to and from OUTSIDE, an address that is not the guest's
-// RAM. Without OUTSIDE it has the interrupts only.
+// tries registers, DMA both ways, COUNT interrupts, DMA to and from OUTSIDE, an address that is not the guest's RAM,
+// and on a PC COUNT messages (MSI) to each of its CPUs. Without OUTSIDE it has the interrupts only.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -16,7 +16,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <span>
+#include <sstream>
 #include <string>
 
 namespace {
@@ -87,6 +89,17 @@ public:
     }
     /// uio_pci_generic has set Interrupt Disable when an interrupt came.
     void unmask() const { set_command(kMemoryAndMaster); }
+    /// Sends messages of that address and data from now on (PCI Local Bus 3.0, 6.8.1; the capability is one of 64
+    /// bits).
+    void send_messages(std::uint32_t address, std::uint16_t data) const {
+        constexpr std::uint16_t kEnable = 1;
+        const auto capability = message_capability();
+        set_config<std::uint16_t>(capability + 2, 0);
+        set_config<std::uint32_t>(capability + 4, address);
+        set_config<std::uint32_t>(capability + 8, 0);
+        set_config<std::uint16_t>(capability + 12, data);
+        set_config<std::uint16_t>(capability + 2, kEnable);
+    }
     /// How many interrupts have come so far.
     [[nodiscard]] std::uint32_t wait_for_interrupt() const {
         pollfd wait{interrupts_, POLLIN, 0};
@@ -101,8 +114,22 @@ private:
     static constexpr std::uint16_t kMemoryAndMaster = 6;
 
     [[nodiscard]] std::byte* at(std::size_t reg) const { return bar_ + reg; }
-    void set_command(std::uint16_t value) const {
-        demand(::pwrite(config_, &value, sizeof value, 4) == sizeof value, "command");
+    void set_command(std::uint16_t value) const { set_config(4, value); }
+    template <typename Value>
+    void set_config(off_t where, Value value) const {
+        demand(::pwrite(config_, &value, sizeof value, where) == sizeof value, "configuration space");
+    }
+    [[nodiscard]] std::uint8_t config(off_t where) const {
+        std::uint8_t value = 0;
+        demand(::pread(config_, &value, sizeof value, where) == sizeof value, "configuration space");
+        return value;
+    }
+    [[nodiscard]] off_t message_capability() const {
+        constexpr std::uint8_t kMsi = 5;
+        off_t at = config(0x34);
+        for (int i = 0; i < 48 && at != 0 && config(at) != kMsi; ++i) at = config(at + 1);
+        demand(at != 0 && config(at) == kMsi, "no MSI");
+        return at;
     }
 
     int config_ = -1;
@@ -163,6 +190,36 @@ void check_interrupts(const Edu& edu, unsigned count) {
     std::printf("EDU-INTERRUPTS %u\n", count);
 }
 
+/// Interrupts of a vector whose handler only counts them: Linux 6.1's POSTED_INTR_VECTOR.
+constexpr std::uint16_t kCountingVector = 0xf2;
+unsigned counted_on(unsigned cpu) {
+    std::ifstream file{"/proc/interrupts"};
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words{line};
+        std::string name;
+        if (!(words >> name) || name != "PIN:") continue;
+        unsigned count = 0;
+        for (unsigned i = 0; i <= cpu; ++i) words >> count;
+        return count;
+    }
+    fail("no row PIN");
+}
+
+void check_messages(const Edu& edu, unsigned cpus, unsigned count) {
+    constexpr std::uint32_t kLocalApics = 0xfee00000;  // a message to CPU n has n in bits 12 to 19
+    for (unsigned cpu = 0; cpu < cpus; ++cpu) {
+        edu.send_messages(kLocalApics | cpu << 12, kCountingVector);
+        const unsigned before = counted_on(cpu);
+        for (unsigned i = 1; i <= count; ++i) {
+            edu.set(RaiseInterrupt, 1);
+            for (int wait = 0; wait < kPatience && counted_on(cpu) - before < i; ++wait) ::usleep(1000);
+            demand(counted_on(cpu) - before == i, "another number of messages");
+            edu.set(AcknowledgeInterrupt, 1);
+        }
+    }
+    std::printf("EDU-MESSAGES %u\n", cpus * count);
+}
+
 /// Neither gets the device what is there, nor is that changed; the guest's own page shows that DMA still works.
 void check_outside(const Edu& edu, std::uint64_t outside) {
     const Page own;
@@ -179,7 +236,7 @@ void check_outside(const Edu& edu, std::uint64_t outside) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4 && argc != 5) return 64;
+    if (argc < 4 || argc > 6) return 64;
     const std::span words{argv, static_cast<std::size_t>(argc)};
     const Edu edu{words[1], words[2]};
     const auto interrupts = static_cast<unsigned>(std::strtoul(words[3], nullptr, 0));
@@ -191,5 +248,6 @@ int main(int argc, char** argv) {
     check_dma(edu, 8);
     check_interrupts(edu, interrupts);
     check_outside(edu, std::strtoull(words[4], nullptr, 0));
+    if (argc == 6) check_messages(edu, static_cast<unsigned>(std::strtoul(words[5], nullptr, 0)), interrupts);
     return 0;
 }
