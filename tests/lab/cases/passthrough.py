@@ -141,8 +141,7 @@ def edu_and_card_by_pin(lab: Lab):
 
 
 # The programs are on the virtio disk.
-DISKS = """\
-until [ -b /dev/vda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/sda ]; do usleep 50000; done
+VERIFY = """\
 mkdir -p /mnt
 mount -o ro /dev/vda /mnt
 mount --bind /dev /mnt/dev
@@ -153,9 +152,13 @@ verify() {
         --verify crc32c --verify_fatal 1 --verify_state_save 0 --minimal >/fio.out || { cat /fio.out; exit 1; }
     echo "VERIFIED $1"
 }
-verify nvme /dev/nvme0n1 --size={nvme}
-verify virtio /dev/vda --offset=256M --size={virtio}
-verify sata /dev/sda --size={sata}
+"""
+DISKS = f"""\
+until [ -b /dev/vda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/sda ]; do usleep 50000; done
+{VERIFY}
+verify nvme /dev/nvme0n1 --size=6M
+verify virtio /dev/vda --offset=256M --size=4M
+verify sata /dev/sda --size=4M
 grep -E "nvme0q|virtio0-req|ahci" /proc/interrupts
 """
 
@@ -168,7 +171,7 @@ def disks_and_network(lab: Lab):
     passed = "".join(
         f"pass loc pci:0:{slot}.0=pci:{int(each[5:7], 16)}:{int(each[8:10], 16)}.0\n" for slot, each in enumerate(addresses, start=4)
     )
-    script = DISKS.replace("{nvme}", "6M").replace("{virtio}", "4M").replace("{sata}", "4M") + CARD.replace("{where}", "chroot /mnt")
+    script = DISKS + CARD.replace("{where}", "chroot /mnt")
     extras = Extras(modules=("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "nvme", "ahci", "sd_mod", "e1000e"))
     with bound(lab, *addresses), huge_pages(lab), other_end_of_the_cable(lab):
         vm = lab.start(lab.guest_with(script, extras, cpus=2, vdevs=HUGE + CONSOLE + passed))
@@ -181,6 +184,22 @@ def disks_and_network(lab: Lab):
         vm.expect("CARD-GOOD")
         line = vm.expect(r"^ *\d+:((?: +\d+)+) +PCI-MSI.*-rx-0")[1]
         check(sum(map(int, line.split())) > 0, "no interrupts of the card")
+        vm.expect("TASK-ENDED 0")
+        vm.ends(0)
+        check_calm(vm)
+
+
+@case(limit=900, init="iommu", rare=lambda: True)
+def disk_from_end_to_end(lab: Lab):
+    """All 256 MiB of an NVMe disk, written, read and verified at random."""
+    address = find(lab, NVME)
+    disks = "until [ -b /dev/vda ] && [ -b /dev/nvme0n1 ]; do usleep 50000; done\n"
+    script = disks + VERIFY + "verify nvme /dev/nvme0n1 --size=256M\n"
+    extras = Extras(modules=("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "nvme"))
+    vdevs = CONSOLE + f"vdev virtio-blk\n    hostdev <{lab.root_image()}\npass loc pci:0:4.0=pci:{int(address[5:7], 16)}:{int(address[8:10], 16)}.0\n"
+    with bound(lab, address):
+        vm = lab.start(lab.guest_with(script, extras, cpus=2, vdevs=vdevs))
+        vm.expect("VERIFIED nvme")
         vm.expect("TASK-ENDED 0")
         vm.ends(0)
         check_calm(vm)
