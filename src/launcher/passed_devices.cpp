@@ -45,9 +45,9 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
     if (bus == nullptr || memory == nullptr) return;  // has been reported
     const auto all = host_pci_functions();
     const HostPciFunction& found = choose_passed(location, all, taken());
-    if (!container_) container_.emplace();
+    if (!space_) space_ = open_dma_space(found);
     const std::string name = found.address.text();
-    Device& device = devices_.emplace_back(Device{found.address, container_->open(found.group.value(), name), nullptr});
+    Device& device = devices_.emplace_back(Device{found.address, space_->open(found), nullptr});
     const PciOwner owner{fmt::format("pass {}", name), location.where};
     const PassedServices services{bus->services(), bus->wire(slot, owner), *memory,      host_.loop, host_.log,
                                   control_,        message_limit_,         message_cpus_};
@@ -57,10 +57,10 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
 
 void PassedDevices::start(const GuestMemory& memory) {
     platform_.start();
-    if (!container_) return;
+    if (!space_) return;
     for (const Device& device : devices_) device.guest->start();
-    container_->map(memory);
-    container_->for_each_group([this](int fd) { machine_.adopt_group(fd); });
+    space_->map(memory);
+    space_->for_each_file([this](int fd) { machine_.adopt_group(fd); });
     if (const std::string_view by = posted_interrupts(); !by.empty())
         host_.log.info(fmt::format("messages of passed devices reach running vCPUs by {}", by));
 }

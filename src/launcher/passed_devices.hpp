@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "devices/vfio/dma_space.hpp"
 #include "devices/vfio/host_pci.hpp"
 #include "devices/vfio/passed_function.hpp"
-#include "devices/vfio/vfio_container.hpp"
 #include "launcher/assembly.hpp"
 #include "launcher/passed_platform.hpp"
 
@@ -46,7 +46,7 @@ private:
     VmControl& control_;
     const std::optional<std::uint64_t> message_limit_;
     const std::vector<std::uint32_t> message_cpus_;
-    std::optional<VfioContainer> container_;  ///< outlives the devices
+    std::unique_ptr<DmaSpace> space_{};  ///< outlives the devices
     std::vector<Device> devices_;
     PassedPlatform platform_;
 };

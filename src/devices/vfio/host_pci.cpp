@@ -93,6 +93,13 @@ struct HostFacts {
     bool iommu;
 };
 
+/// Of the function's own file, in kernels that give it one (CONFIG_VFIO_DEVICE_CDEV, 6.6).
+std::string cdev_of(const fs::path& device) {
+    std::error_code error;
+    const fs::directory_iterator found{device / "vfio-dev", error};
+    return error || found == fs::directory_iterator{} ? "" : found->path().filename().string();
+}
+
 HostPciFunction read_function(const fs::path& device, HostPciAddress address, const HostFacts& host) {
     constexpr unsigned kDeepest = 6;  // ata1/host0/target0:0:0/0:0:0:0/block/sda/sda1
     HostPciFunction function{.address = address};
@@ -103,6 +110,7 @@ HostPciFunction read_function(const fs::path& device, HostPciAddress address, co
     const std::string override_name = first_line(device / "driver_override");
     if (override_name != "(null)") function.driver_override = override_name;
     function.group = number<unsigned>(target_name(device / "iommu_group"), 10);
+    function.cdev = cdev_of(device);
     // Linux 6.1, really_probe() and of_iommu_configure().
     function.group_comes = !function.group && function.driver.empty() && host.iommu;
     find_networks(device, function.in_use);

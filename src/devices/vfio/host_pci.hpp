@@ -37,6 +37,7 @@ struct HostPciFunction {
     std::string driver_override{};
     std::optional<unsigned> group{};    ///< IOMMU group; nothing without an IOMMU
     bool group_comes = false;           ///< with its first driver: hosts with a device tree find its IOMMU only then
+    std::string cdev{};                 ///< "vfio0": its own file below /dev/vfio/devices, where the kernel has such
     std::vector<std::string> in_use{};  ///< what the host does with it: "network interface eth0 is up"
 
     [[nodiscard]] bool is_bridge() const noexcept;

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 
 #include <array>
 #include <cerrno>
@@ -16,6 +15,7 @@
 
 #include "devices/vfio/kernel_device.hpp"
 #include "devices/vfio/usable_addresses.hpp"
+#include "devices/vfio/vfio_errors.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm {
@@ -23,27 +23,9 @@ namespace {
 
 constexpr const char* kContainer = "/dev/vfio/vfio";
 
-[[noreturn]] void throw_open_error(const std::string& path, int error) {
-    const std::string what = errno_text(fmt::format("cannot open {}", path), error);
-    switch (error) {
-        case ENOENT:
-            throw HostError{
-                what + "\n  is the device bound to vfio-pci? 'qvmctl pass list' tells, 'qvmctl pass bind' does it"};
-        case EACCES:
-        case EPERM:
-            throw HostError{what +
-                            "\n  run qvm as root, or give its user the file by a udev rule for SUBSYSTEM==\"vfio\""};
-        case EBUSY:
-            throw HostError{what +
-                            "\n  another process has the group: another VM, or a program for user-space drivers"};
-        default:
-            throw HostError{what};
-    }
-}
-
 UniqueFd open_file(const std::string& path) {
     UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
-    if (!fd) throw_open_error(path, errno);
+    if (!fd) throw_vfio_open_error(path, errno);
     return fd;
 }
 
@@ -51,7 +33,7 @@ UniqueFd open_container() {
     UniqueFd fd{::open(kContainer, O_RDWR | O_CLOEXEC)};
     if (!fd && (errno == ENOENT || errno == ENODEV))
         throw HostError{errno_text("this kernel has no VFIO", errno) + "\n  load it: modprobe vfio-pci"};
-    if (!fd) throw_open_error(kContainer, errno);
+    if (!fd) throw_vfio_open_error(kContainer, errno);
     if (::ioctl(fd.get(), VFIO_GET_API_VERSION) != VFIO_API_VERSION)
         throw HostError{fmt::format("{} speaks another version of VFIO than {}", kContainer, VFIO_API_VERSION)};
     if (::ioctl(fd.get(), VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
@@ -79,24 +61,6 @@ std::optional<std::vector<Range>> usable_of(int container) {
     return usable_addresses(answer);
 }
 
-void demand_usable(const Range& memory, std::span<const Range> usable) {
-    const auto lost = first_unusable(memory, usable);
-    if (!lost) return;
-    throw HostError{
-        fmt::format("guest memory at {:#x}, {:#x} bytes: devices cannot reach {:#x} to {:#x}, which this "
-                    "host's IOMMU keeps for itself\n  move the 'ram' or give it a gap there",
-                    memory.start(), memory.size(), lost->start(), lost->last())};
-}
-
-std::string lock_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
-    return fmt::format(
-        "\n  pass-through keeps all guest memory in RAM, and RLIMIT_MEMLOCK is {} KiB: raise it (ulimit -l, "
-        "LimitMEMLOCK=)",
-        limit.rlim_cur / 1024);
-}
-
 }  // namespace
 
 VfioContainer::VfioContainer() : fd_{open_container()} {}
@@ -117,15 +81,12 @@ int VfioContainer::group_fd(unsigned group) {
 void VfioContainer::set_iommu() {
     if (std::exchange(iommu_set_, true)) return;
     if (::ioctl(fd_.get(), VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0) return;
-    const int error = errno;
-    const char* hint = error == EPERM
-                           ? "\n  the host lacks interrupt remapping: without it a device could raise any interrupt; "
-                             "vfio_iommu_type1.allow_unsafe_interrupts=1 permits that"
-                           : "";
-    throw HostError{errno_text("the IOMMU cannot be had (VFIO_SET_IOMMU)", error) + hint};
+    throw_iommu_error("VFIO_SET_IOMMU", "vfio_iommu_type1", errno);
 }
 
-std::unique_ptr<VfioDevice> VfioContainer::open(unsigned group, const std::string& name) {
+std::unique_ptr<VfioDevice> VfioContainer::open(const HostPciFunction& function) {
+    const unsigned group = function.group.value();
+    const std::string name = function.address.text();
     const int fd = group_fd(group);
     set_iommu();
     UniqueFd device{::ioctl(fd, VFIO_GROUP_GET_DEVICE_FD, name.c_str())};
@@ -148,16 +109,11 @@ void VfioContainer::map(const GuestMemory& memory) {
         request.iova = block.range.start();
         request.size = block.range.size();
         if (::ioctl(fd_.get(), VFIO_IOMMU_MAP_DMA, &request) == 0) continue;
-        const int error = errno;
-        throw HostError{errno_text(fmt::format("devices cannot be given the guest memory at {:#x}, {:#x} bytes "
-                                               "(VFIO_IOMMU_MAP_DMA)",
-                                               block.range.start(), block.range.size()),
-                                   error) +
-                        (error == ENOMEM || error == EPERM ? lock_limit() : "")};
+        throw_dma_error(block.range, "VFIO_IOMMU_MAP_DMA", errno);
     }
 }
 
-void VfioContainer::for_each_group(const std::function<void(int)>& visit) const {
+void VfioContainer::for_each_file(const std::function<void(int)>& visit) const {
     for (const auto& [number, group] : groups_) visit(group.fd.get());
 }
 

@@ -89,6 +89,15 @@ TEST_CASE("functions are read from sysfs in the order of their addresses") {
     CHECK(all[1].driver_override.empty());
 }
 
+TEST_CASE("a function's own file is found where the kernel has such") {
+    Host host;
+    host.add("0000:00:03.0", "vfio-pci", "1");
+    host.add("0000:00:04.0", "vfio-pci", "2");
+    fs::create_directories(host.root.path() / "sys/bus/pci/devices/0000:00:04.0/vfio-dev/vfio12");
+    CHECK(host.functions()[0].cdev.empty());
+    CHECK(host.functions()[1].cdev == "vfio12");
+}
+
 TEST_CASE("what the host does with a function is told") {
     Host host;
     host.add("0000:01:00.0", "e1000e", "1");
