@@ -71,7 +71,7 @@ PAUSES = 8
 NUMBERS = range(100000, 101001)
 
 
-@case(limit=300)
+@case(limit=300, rare=lambda: True)
 def pauses_under_load_lose_nothing(lab: Lab):
     """Each dump stops both vCPUs in the middle of something: every byte they print comes out, once and in order."""
     script = LOAD + f"stty -opost\necho BEGIN\nseq {NUMBERS[0]} {NUMBERS[-1]}\necho END\n"

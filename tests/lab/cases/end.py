@@ -25,7 +25,7 @@ def second_signal_ends_at_once(lab: Lab, first: str):
     vm.ends(3, within=5 * PATIENCE)
 
 
-@case()
+@case(rare=lambda: True)
 def sigquit_pulls_the_plug(lab: Lab):
     vm = lab.start(lab.guest("deaf", cpus=2))
     boots(vm, 2)
@@ -41,7 +41,7 @@ def triple_fault_is_reported(lab: Lab):
     check("triple fault" in vm.stderr.lower().replace("-", " "), f"stderr does not tell: {vm.stderr!r}")
 
 
-@case()
+@case(rare=lambda: True)
 def panic_reboots(lab: Lab):
     vm = lab.start(lab.guest("panic"))
     boots(vm, 1)

@@ -30,7 +30,7 @@ def ends_well(vm, interrupt: str) -> None:
 INTERRUPTS = {"mmio": "IO-APIC.*20-.*virtio", "msix": "PCI-MSI.*virtio", "intx": "IO-APIC.*virtio"}
 
 
-@case(transport=list(TRANSPORTS))
+@case(rare=lambda transport: transport == "msix", transport=list(TRANSPORTS))
 def entropy(lab: Lab, transport: str):
     script = "cat /sys/class/misc/hw_random/rng_current\nhead -c 65536 /dev/hwrng | wc -c\n"
     vm = run(lab, transport, "vdev virtio-entropy", "virtio_rng", script)
