@@ -35,7 +35,7 @@ void MsiFrame::write(std::uint64_t offset, std::span<const std::byte> data) noex
     if (offset != kSetSpi || data.size() != sizeof value) return;
     std::memcpy(&value, data.data(), sizeof value);
     const std::uint32_t id = value & kNumber;
-    if (id < plan_.first || id - plan_.first >= plan_.count) return refused_.count();
+    if (!plan_.has(id)) return refused_.count();
     gic_.line(id).pulse();
 }
 

@@ -4,26 +4,12 @@
 #include <fmt/format.h>
 #include <sys/io.h>
 
-#include <cstring>
+#include <cstddef>
 
+#include "devices/pci/registers.hpp"
 #include "vmm/error.hpp"
 
 namespace qvm::x86 {
-namespace {
-
-template <typename Value>
-void put(std::span<std::byte> data, Value value) noexcept {
-    std::memcpy(data.data(), &value, sizeof value);
-}
-
-template <typename Value>
-Value get(std::span<const std::byte> data) noexcept {
-    Value value{};
-    std::memcpy(&value, data.data(), sizeof value);
-    return value;
-}
-
-}  // namespace
 
 HostPorts::HostPorts(const Range& ports) : first_{static_cast<std::uint16_t>(ports.start())} {
     if (::ioperm(ports.start(), ports.size(), 1) == 0) return;
@@ -36,22 +22,23 @@ HostPorts::HostPorts(const Range& ports) : first_{static_cast<std::uint16_t>(por
 void HostPorts::read(std::uint64_t offset, std::span<std::byte> data) noexcept {
     switch (data.size()) {
         case 4:
-            return put(data, ::inl(at(offset)));
+            return pci::store(data, ::inl(at(offset)));
         case 2:
-            return put(data, ::inw(at(offset)));
+            return pci::store(data, ::inw(at(offset)));
         default:
-            for (std::size_t i = 0; i < data.size(); ++i) put(data.subspan(i), ::inb(at(offset + i)));
+            for (std::size_t i = 0; i < data.size(); ++i) pci::store(data.subspan(i, 1), ::inb(at(offset + i)));
     }
 }
 
 void HostPorts::write(std::uint64_t offset, std::span<const std::byte> data) noexcept {
     switch (data.size()) {
         case 4:
-            return ::outl(get<std::uint32_t>(data), at(offset));
+            return ::outl(static_cast<std::uint32_t>(pci::load(data)), at(offset));
         case 2:
-            return ::outw(get<std::uint16_t>(data), at(offset));
+            return ::outw(static_cast<std::uint16_t>(pci::load(data)), at(offset));
         default:
-            for (std::size_t i = 0; i < data.size(); ++i) ::outb(get<std::uint8_t>(data.subspan(i)), at(offset + i));
+            for (std::size_t i = 0; i < data.size(); ++i)
+                ::outb(std::to_integer<std::uint8_t>(data[i]), at(offset + i));
     }
 }
 

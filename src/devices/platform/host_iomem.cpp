@@ -2,23 +2,17 @@
 #include "devices/platform/host_iomem.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <regex>
 #include <string_view>
+
+#include "vmm/host_text.hpp"
 
 namespace qvm {
 namespace {
 
 constexpr std::size_t kIndent = 2;
 constexpr std::string_view kSeparator = " : ";
-
-std::optional<std::uint64_t> hex(std::string_view text) noexcept {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 /// "  09010000-09010fff : rtc-pl031"
 std::optional<HostResource> parse(std::string_view line) {
@@ -28,8 +22,8 @@ std::optional<HostResource> parse(std::string_view line) {
     const std::string_view addresses = line.substr(indent, separator - indent);
     const std::size_t dash = addresses.find('-');
     if (dash == std::string_view::npos) return std::nullopt;
-    const auto first = hex(addresses.substr(0, dash));
-    const auto last = hex(addresses.substr(dash + 1));
+    const auto first = number_of<std::uint64_t>(addresses.substr(0, dash), 16);
+    const auto last = number_of<std::uint64_t>(addresses.substr(dash + 1), 16);
     if (!first || !last || *last < *first || *last - *first == UINT64_MAX) return std::nullopt;
     const auto range = Range::make(*first, *last - *first + 1);
     if (!range || *last == 0) return std::nullopt;

@@ -7,37 +7,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string_view>
 
 #include "vmm/error.hpp"
+#include "vmm/host_text.hpp"
 
 namespace qvm {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::uint64_t> number(std::string_view text, int base) noexcept {
-    if (base == 16 && text.starts_with("0x")) text.remove_prefix(2);
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::ifstream stream{file};
-    std::getline(stream, line);
-    return line;
-}
-
 /// N of "uioN", "mapN".
 std::optional<unsigned> number_behind(const std::string& name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return std::nullopt;
-    const auto value = number(std::string_view{name}.substr(prefix.size()), 10);
+    const auto value = number_of<std::uint64_t>(std::string_view{name}.substr(prefix.size()));
     return value && *value <= UINT16_MAX ? std::optional{static_cast<unsigned>(*value)} : std::nullopt;
 }
 
@@ -46,8 +31,8 @@ std::vector<UioDevice::Map> maps_of(const fs::path& directory) {
     std::error_code error;
     for (fs::directory_iterator each{directory / "maps", error}, end; !error && each != end; each.increment(error)) {
         const auto index = number_behind(each->path().filename().string(), "map");
-        const auto start = number(first_line(each->path() / "addr"), 16);
-        const auto size = number(first_line(each->path() / "size"), 16);
+        const auto start = number_of<std::uint64_t>(first_line(each->path() / "addr"), 16);
+        const auto size = number_of<std::uint64_t>(first_line(each->path() / "size"), 16);
         const auto at = start && size ? Range::make(*start, *size) : std::nullopt;
         if (index && at) maps.push_back({*index, *at});
     }
@@ -64,10 +49,11 @@ struct InterruptRow {
 std::optional<InterruptRow> parse_row(const std::string& line) {
     std::istringstream words{line};
     std::string word;
-    if (!(words >> word) || !word.ends_with(':') || !number(word.substr(0, word.size() - 1), 10)) return std::nullopt;
-    while (words >> word && number(word, 10)) continue;
+    if (!(words >> word) || !word.ends_with(':') || !number_of<std::uint64_t>(word.substr(0, word.size() - 1)))
+        return std::nullopt;
+    while (words >> word && number_of<std::uint64_t>(word)) continue;
     if (!(words >> word)) return std::nullopt;
-    const auto found = number(word.substr(0, word.find('-')), 10);
+    const auto found = number_of<std::uint64_t>(word.substr(0, word.find('-')));
     if (!found) return std::nullopt;
     std::string rest;
     std::getline(words, rest);

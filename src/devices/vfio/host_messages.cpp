@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <fstream>
 #include <vector>
 
+#include "vmm/host_text.hpp"
 #include "vmm/unique_fd.hpp"
 
 namespace qvm {
@@ -38,13 +38,6 @@ std::vector<fs::path> vectors_of(const std::string& function, const fs::path& ro
     for (const fs::directory_iterator end; !error && each != end; each.increment(error))
         all.push_back(each->path().filename());
     return all;
-}
-
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::ifstream stream{file};
-    std::getline(stream, line);
-    return line;
 }
 
 /// One write, and no line end: the kernel judges each write by itself.

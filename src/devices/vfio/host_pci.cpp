@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <set>
 
 #include "vmm/error.hpp"
+#include "vmm/host_text.hpp"
 
 namespace qvm {
 namespace {
@@ -19,23 +19,7 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kBridgeClass = 0x06;
 constexpr unsigned kIffUp = 1;  // linux/if.h
 
-template <typename Number>
-std::optional<Number> number(std::string_view text, int base) noexcept {
-    if (base == 16 && text.starts_with("0x")) text.remove_prefix(2);
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::ifstream stream{file};
-    std::getline(stream, line);
-    return line;
-}
-
-std::uint32_t hex_in(const fs::path& file) { return number<std::uint32_t>(first_line(file), 16).value_or(0); }
+std::uint32_t hex_in(const fs::path& file) { return number_of<std::uint32_t>(first_line(file), 16).value_or(0); }
 
 std::string target_name(const fs::path& link) {
     std::error_code none;
@@ -109,7 +93,7 @@ HostPciFunction read_function(const fs::path& device, HostPciAddress address, co
     function.driver = target_name(device / "driver");
     const std::string override_name = first_line(device / "driver_override");
     if (override_name != "(null)") function.driver_override = override_name;
-    function.group = number<unsigned>(target_name(device / "iommu_group"), 10);
+    function.group = number_of<unsigned>(target_name(device / "iommu_group"), 10);
     function.cdev = cdev_of(device);
     // Linux 6.1, really_probe() and of_iommu_configure().
     function.group_comes = !function.group && function.driver.empty() && host.iommu;
@@ -130,7 +114,7 @@ std::optional<HostPciAddress> HostPciAddress::parse(std::string_view text) noexc
     HostPciAddress address;
     if (std::ranges::count(text, ':') == 2) {
         const std::size_t colon = text.find(':');
-        const auto domain = number<std::uint32_t>(text.substr(0, colon), 16);
+        const auto domain = number_of<std::uint32_t>(text.substr(0, colon), 16);
         if (!domain) return std::nullopt;
         address.domain = *domain;
         text.remove_prefix(colon + 1);
@@ -138,9 +122,9 @@ std::optional<HostPciAddress> HostPciAddress::parse(std::string_view text) noexc
     const std::size_t colon = text.find(':');
     const std::size_t dot = text.find('.');
     if (colon == std::string_view::npos || dot == std::string_view::npos || dot < colon) return std::nullopt;
-    const auto bus = number<std::uint8_t>(text.substr(0, colon), 16);
-    const auto device = number<std::uint8_t>(text.substr(colon + 1, dot - colon - 1), 16);
-    const auto function = number<std::uint8_t>(text.substr(dot + 1), 8);
+    const auto bus = number_of<std::uint8_t>(text.substr(0, colon), 16);
+    const auto device = number_of<std::uint8_t>(text.substr(colon + 1, dot - colon - 1), 16);
+    const auto function = number_of<std::uint8_t>(text.substr(dot + 1), 8);
     if (!bus || !device || !function || *device > 31 || *function > 7) return std::nullopt;
     address.bus = *bus;
     address.device = *device;

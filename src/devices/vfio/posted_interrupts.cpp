@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices/vfio/posted_interrupts.hpp"
 
-#include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <string>
+
+#include "vmm/host_text.hpp"
 
 namespace qvm {
 namespace {
@@ -13,13 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr unsigned kPostedInterrupts = 59;  // of Intel's CAP_REG
 constexpr unsigned kGuestApic = 7;          // of AMD's extended features
-
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::ifstream stream{file};
-    std::getline(stream, line);
-    return line;
-}
 
 bool is_on(const fs::path& parameter) {
     const std::string value = first_line(parameter);
@@ -33,9 +27,8 @@ bool iommus_have(const fs::path& root, const char* file, unsigned bit) {
     fs::directory_iterator each{root / "sys/class/iommu", error};
     for (const fs::directory_iterator end; !error && each != end; each.increment(error)) {
         const std::string text = first_line(each->path() / file);
-        std::uint64_t value = 0;
-        if (std::from_chars(text.data(), text.data() + text.size(), value, 16).ec != std::errc{}) continue;
-        ++((value >> bit & 1) != 0 ? with : without);
+        const auto value = number_of<std::uint64_t>(text.substr(0, text.find(':')), 16);  // later kernels add a second
+        if (value) ++((*value >> bit & 1) != 0 ? with : without);
     }
     return with != 0 && without == 0;
 }

@@ -33,6 +33,8 @@ TEST_CASE("AMD's interrupts are posted if KVM uses the AVIC and the IOMMU knows 
     CHECK(posted_interrupts(root.path()).empty());
     root.write("sys/module/kvm_amd/parameters/avic", "Y\n");
     CHECK(posted_interrupts(root.path()) == "AMD's AVIC");
+    root.write("sys/class/iommu/ivhd0/amd-iommu/features", "246577efa2254afa:10\n");  // Linux from 6.7 on
+    CHECK(posted_interrupts(root.path()) == "AMD's AVIC");
 }
 
 TEST_CASE("a GICv4 shows by the doorbells of the vCPUs") {
