@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <functional>
 #include <iterator>
@@ -29,6 +30,7 @@
 #include "vcpu/system_sleep.hpp"
 #include "vcpu/vcpu_group.hpp"
 #include "vmm/error.hpp"
+#include "vmm/token_bucket.hpp"
 
 namespace qvm {
 namespace {
@@ -143,10 +145,14 @@ private:
                 return;
             case SystemSleep::Change::Asleep:
                 life_.asleep();
+                told_of_sleep_ = sleeps_to_tell_.available(std::chrono::steady_clock::now().time_since_epoch()) > 0;
+                if (!told_of_sleep_) return;
+                sleeps_to_tell_.take(1);
                 return log_.info("the guest has suspended itself; an interrupt wakes it up");
             case SystemSleep::Change::Awake:
                 life_.awake();
-                return log_.info("the guest has been woken up");
+                if (told_of_sleep_) log_.info("the guest has been woken up");
+                return;
             case SystemSleep::Change::Failed:
                 log_.write(Severity::Fatal, errno_text("the kernel does not let a vCPU sleep", errno));
                 return latch_.end(EndCause::HostError);
@@ -237,6 +243,9 @@ private:
     NotifySettings notify_ = take_notify_settings();  // before any thread, too
     EndLatch latch_;
     SystemSleep sleep_;
+    /// A guest that does nothing but sleep and wake up is not to fill the log.
+    TokenBucket sleeps_to_tell_{4, 4, std::chrono::steady_clock::now().time_since_epoch()};
+    bool told_of_sleep_ = false;
     Log log_;
     Life life_;
     EventLoop loop_;
