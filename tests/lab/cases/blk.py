@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux's own virtio_blk: a root file system, mixed I/O that is verified, discards, and what survives a killed qvm."""
 import re
+from contextlib import contextmanager
 from signal import SIGKILL
 
 from lab import Extras, Lab, case, check
@@ -50,8 +51,25 @@ def guest_on_disks(lab: Lab, transport: str, script: str, more: dict[str, str] =
     return lab.guest_with(script, extras, cmdline="quiet lab.root=/dev/vda", cpus=2, vdevs=CONSOLE + vdevs)
 
 
+# vdf is a block device of the host.
+LOOP = "/dev/loop0"
+
+
 def image(letter: str) -> str:
-    return f"/dev/shm/{letter}.img"
+    return LOOP if letter == "f" else f"/dev/shm/{letter}.img"
+
+
+@contextmanager
+def block_device(lab: Lab, megabytes: int):
+    """LOOP, which nobody else has."""
+    file = "/dev/shm/loop.img"
+    make_disk(lab, megabytes, file)
+    lab.load_in_l1("loop")
+    lab.run_in_l1("/bin/busybox", "losetup", LOOP, file)
+    try:
+        yield
+    finally:
+        lab.run_in_l1("/bin/busybox", "losetup", "-d", LOOP)
 
 
 def make_disk(lab: Lab, megabytes: int, path: str = DATA) -> None:
@@ -73,7 +91,8 @@ def ends_well(vm) -> None:
 def root_fio_mkfs_and_trim(lab: Lab):
     make_disk(lab, 64)
     for letter in MORE_DISKS:
-        make_disk(lab, 4, image(letter))
+        if image(letter) != LOOP:
+            make_disk(lab, 4, image(letter))
     script = (
         "echo ROOT $(sed -n 's,^\\(/dev/vda\\) / .*,\\1,p' /proc/mounts) SERIAL $(cat /sys/block/vdb/serial)\n"
         + VERIFIED_IO
@@ -84,15 +103,19 @@ def root_fio_mkfs_and_trim(lab: Lab):
         "rm /mnt/file; sync; fstrim /mnt; umount /mnt\n"
         "e2fsck -fn /dev/vdb >/dev/null 2>&1\n"
     )
-    vm = lab.start(guest_on_disks(lab, "mmio", script, MORE_DISKS))
-    vm.expect("ROOT /dev/vda SERIAL data")
-    for disk, features in RINGS.items():
-        vm.expect(f"RING {disk} {features}")
-    vm.expect("VERIFIED")
-    vm.expect("FULL")
-    full = kilobytes_of_disk(lab)
-    vm.type("\n")
-    ends_well(vm)
+    with block_device(lab, 4):
+        vm = lab.start(guest_on_disks(lab, "mmio", script, MORE_DISKS))
+        vm.expect("ROOT /dev/vda SERIAL data")
+        for disk, features in RINGS.items():
+            vm.expect(f"RING {disk} {features}")
+        vm.expect("VERIFIED")
+        vm.expect("FULL")
+        second = lab.start(lab.guest("poweroff", vdevs=CONSOLE + f"vdev virtio-blk\n    hostdev {LOOP}\n"))
+        second.expect(f"{LOOP}: cannot open: .*busy", stream="err")
+        second.ends(65)
+        full = kilobytes_of_disk(lab)
+        vm.type("\n")
+        ends_well(vm)
     trimmed = kilobytes_of_disk(lab)
     check(full - trimmed > 15 * 1024, f"{full} KiB on the host with a file of 16 MiB, {trimmed} KiB after fstrim")
 
