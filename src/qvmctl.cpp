@@ -93,15 +93,60 @@ void list_uio(const std::vector<UioDevice>& devices) {
     }
 }
 
+/// Those of the others that could be passed, now or after a bind.
+std::vector<HostChip> passable_chips(const std::vector<HostChip>& all) {
+    std::vector<HostChip> chips = all;
+    std::erase_if(chips,
+                  [&](const HostChip& each) { return judge_pass(each, all).kind == PassVerdict::Kind::Impossible; });
+    return chips;
+}
+
+std::string registers_of(const HostChip& chip) {
+    std::vector<std::string> all;
+    for (const Range& each : chip.registers) all.push_back(fmt::format("{:#x},{:#x}", each.start(), each.size()));
+    return joined(all);
+}
+
+std::string to_json(const HostChip& chip, const PassVerdict& verdict) {
+    const auto range = [](const Range& each) {
+        return JsonObject{}
+            .text("start", fmt::format("{:#x}", each.start()))
+            .text("size", fmt::format("{:#x}", each.size()))
+            .done();
+    };
+    JsonObject object;
+    object.text("name", chip.name).text("bus", chip.bus).text("driver", chip.driver);
+    if (chip.group) object.number("group", *chip.group);
+    object.text("verdict", word_of(verdict.kind)).text("why", verdict.why);
+    return object.raw("registers", json_array(chip.registers, range)).done();
+}
+
+void list_chips(const std::vector<HostChip>& all) {
+    const std::vector<HostChip> chips = passable_chips(all);
+    if (chips.empty()) return;
+    constexpr const char* kRow = "{:<20} {:>5}  {:<16} {:<26} {}\n";
+    fmt::print("\n");
+    fmt::print(kRow, "PLATFORM", "GROUP", "DRIVER", "REGISTERS", "FOR A GUEST");
+    for (const HostChip& each : chips) {
+        const PassVerdict judged = judge_pass(each, all);
+        fmt::print(kRow, each.name, each.group ? std::to_string(*each.group) : "-",
+                   each.driver.empty() ? "-" : each.driver, registers_of(each),
+                   judged.kind == PassVerdict::Kind::Ready ? "ready" : judged.why);
+    }
+}
+
 void list(const PassArguments& arguments) {
     const auto all = host_pci_functions();
+    const auto chips = host_chips();
     const auto uio = uio_devices();
     const auto verdict = [&](const HostPciFunction& each) { return judge_pass(each, all); };
     if (arguments.json) {
         const auto functions =
             json_array(all, [&](const HostPciFunction& each) { return to_json(each, verdict(each)); });
         const auto others = json_array(uio, [](const UioDevice& each) { return to_json(each); });
-        fmt::print("{}\n", JsonObject{}.raw("pci", functions).raw("uio", others).done());
+        const auto platform = json_array(passable_chips(chips),
+                                         [&](const HostChip& each) { return to_json(each, judge_pass(each, chips)); });
+        fmt::print("{}\n", JsonObject{}.raw("pci", functions).raw("platform", platform).raw("uio", others).done());
         return;
     }
     constexpr const char* kRow = "{:<13} {:>5}  {:<9}  {:<6}  {:<16} {}\n";
@@ -114,31 +159,46 @@ void list(const PassArguments& arguments) {
                    fmt::format("{:04x}:{:04x}", each.id.vendor, each.id.device), fmt::format("{:06x}", each.class_code),
                    each.driver.empty() ? "-" : each.driver, remark);
     }
+    list_chips(chips);
     list_uio(uio);
 }
 
-std::vector<HostPciFunction> chosen(const PassArguments& arguments, const std::vector<HostPciFunction>& all) {
-    std::vector<HostPciFunction> functions;
-    for (const std::string& word : arguments.addresses) {
-        const auto address = HostPciAddress::parse(word);
-        if (!address)
-            throw UsageError{fmt::format("{} is no PCI address: write it as 0000:01:00.0", qvm::quoted(word))};
-        const auto found = std::ranges::find(all, *address, &HostPciFunction::address);
-        if (found == all.end())
-            throw UsageError{
-                fmt::format("there is no PCI function {}\n  'qvmctl pass list' names them", address->text())};
-        functions.push_back(*found);
-    }
-    return functions;
+/// Something that `bind` and `unbind` can be told to take.
+struct Candidate {
+    PassTarget target;
+    PassVerdict verdict;
+    std::vector<std::string> in_use{};  ///< what the host does with it
+};
+
+std::vector<Candidate> candidates() {
+    std::vector<Candidate> all;
+    const auto functions = host_pci_functions();
+    for (const HostPciFunction& each : functions) all.push_back({each, judge_pass(each, functions), each.in_use});
+    const auto chips = host_chips();
+    for (const HostChip& each : chips) all.push_back({each, judge_pass(each, chips)});
+    return all;
 }
 
-void demand_bindable(const HostPciFunction& function, const std::vector<HostPciFunction>& all, bool force) {
-    const PassVerdict verdict = judge_pass(function, all);
-    if (verdict.kind == PassVerdict::Kind::Impossible)
-        throw UsageError{fmt::format("{} cannot be passed: {}", function.address.text(), verdict.why)};
-    if (!function.in_use.empty() && !force)
+std::vector<Candidate> chosen(const PassArguments& arguments) {
+    const auto all = candidates();
+    std::vector<Candidate> wanted;
+    for (const std::string& word : arguments.addresses) {
+        const auto address = HostPciAddress::parse(word);
+        const std::string name = address ? address->text() : word;
+        const auto found = std::ranges::find(all, name, [](const Candidate& each) { return each.target.name; });
+        if (found == all.end())
+            throw UsageError{fmt::format("there is no device {} to pass\n  'qvmctl pass list' names them", name)};
+        wanted.push_back(*found);
+    }
+    return wanted;
+}
+
+void demand_bindable(const Candidate& each, bool force) {
+    if (each.verdict.kind == PassVerdict::Kind::Impossible)
+        throw UsageError{fmt::format("{} cannot be passed: {}", each.target.name, each.verdict.why)};
+    if (!each.in_use.empty() && !force)
         throw UsageError{fmt::format("the host uses {}: {}\n  end that first, or take it all the same with --force",
-                                     function.address.text(), joined(function.in_use))};
+                                     each.target.name, joined(each.in_use))};
 }
 
 void show(const std::vector<SysfsWrite>& steps) {
@@ -147,41 +207,40 @@ void show(const std::vector<SysfsWrite>& steps) {
 }
 
 void bind(const PassArguments& arguments) {
-    const auto all = host_pci_functions();
-    const auto functions = chosen(arguments, all);
-    for (const HostPciFunction& each : functions) demand_bindable(each, all, arguments.force);
+    const auto wanted = chosen(arguments);
+    for (const Candidate& each : wanted) demand_bindable(each, arguments.force);
     const PassBinding binding;
-    for (const HostPciFunction& each : functions) {
+    for (const auto& [target, verdict, in_use] : wanted) {
         if (arguments.dry_run) {
-            show(binding.bind_steps(each));
+            show(binding.bind_steps(target));
             continue;
         }
-        binding.bind(each);
-        fmt::print("{}: vfio-pci has it{}\n", each.address.text(),
-                   each.driver.empty() || each.driver == kVfioPci ? "" : ", in place of " + each.driver);
+        binding.bind(target);
+        fmt::print("{}: {} has it{}\n", target.name, target.vfio,
+                   target.driver.empty() || target.driver == target.vfio ? "" : ", in place of " + target.driver);
     }
     if (arguments.dry_run) return;
-    const auto now = host_pci_functions();
-    for (const HostPciFunction& each : chosen(arguments, now))
-        if (const PassVerdict verdict = judge_pass(each, now); verdict.kind != PassVerdict::Kind::Ready)
-            fmt::print("{}: not ready yet: {}\n", each.address.text(), verdict.why);
+    for (const Candidate& each : chosen(arguments))
+        if (each.verdict.kind != PassVerdict::Kind::Ready)
+            fmt::print("{}: not ready yet: {}\n", each.target.name, each.verdict.why);
 }
 
 void restore(const PassArguments& arguments) {
-    const auto all = host_pci_functions();
     const PassBinding binding;
-    for (const HostPciFunction& each : chosen(arguments, all)) {
+    for (const Candidate& each : chosen(arguments)) {
         if (arguments.dry_run) {
-            show(binding.restore_steps(each));
+            show(binding.restore_steps(each.target));
             continue;
         }
-        binding.restore(each);
-        fmt::print("{}: back with the host\n", each.address.text());
+        binding.restore(each.target);
+        fmt::print("{}: back with the host\n", each.target.name);
     }
 }
 
 void add_addresses(CLI::App& command, PassArguments& arguments) {
-    command.add_option("address", arguments.addresses, "PCI functions of the host, as 0000:01:00.0")
+    command
+        .add_option("address", arguments.addresses,
+                    "PCI functions of the host, as 0000:01:00.0, or platform devices, as 9010000.rtc")
         ->type_name("ADDRESS")
         ->required();
     command.add_flag("--dry-run", arguments.dry_run, "Print what would be written to sysfs, and write nothing");
@@ -194,11 +253,11 @@ int run(int argc, char** argv) {
     PassArguments arguments;
     CLI::App* const pass = app.add_subcommand("pass", "Devices of the host for guests (pass ...)");
     pass->require_subcommand(1);
-    CLI::App* const listing =
-        pass->add_subcommand("list", "PCI functions, and whether a guest can have them; UIO devices");
+    CLI::App* const listing = pass->add_subcommand(
+        "list", "PCI functions and platform devices, and whether a guest can have them; UIO devices");
     listing->add_flag("--json", arguments.json, "For programs");
     listing->callback([&] { list(arguments); });
-    CLI::App* const binding = pass->add_subcommand("bind", "Take them from their drivers, to vfio-pci");
+    CLI::App* const binding = pass->add_subcommand("bind", "Take them from their drivers, to VFIO's");
     add_addresses(*binding, arguments);
     binding->add_flag("--force", arguments.force, "Also what the host is using");
     binding->callback([&] { bind(arguments); });

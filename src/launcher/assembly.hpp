@@ -10,6 +10,7 @@
 #include "arch/machine.hpp"
 #include "devices/catalog.hpp"
 #include "devices/host/open_char_port.hpp"
+#include "devices/vfio/dma_space.hpp"
 #include "launcher/vdev_index.hpp"
 
 namespace qvm {
@@ -29,6 +30,7 @@ struct AssemblyServices {
     const Clock& clock;
     VdevIndex vdevs{config};
     std::filesystem::path host_root{"/"};  ///< stands in for `/` where the host's platform devices are looked for
+    DmaSpaceOpener open_space = open_dma_space;
 };
 
 /// Owner of vdevs. The last one made is destroyed first: it may hold wires into earlier ones.

@@ -31,7 +31,13 @@ PassedDevices::PassedDevices(const AssemblyServices& services)
       control_{services.control},
       message_limit_{settings_of(services.config).pass_intr_limit},
       message_cpus_{cpus_of_vcpus(services.config)},
-      platform_{services} {}
+      open_space_{services.open_space},
+      platform_{services, [this](const VfioIdentity& device) -> DmaSpace& { return space_for(device); }} {}
+
+DmaSpace& PassedDevices::space_for(const VfioIdentity& device) {
+    if (!space_) space_ = open_space_(device);
+    return *space_;
+}
 
 std::vector<HostPciAddress> PassedDevices::taken() const {
     std::vector<HostPciAddress> all;
@@ -45,9 +51,9 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
     if (bus == nullptr || memory == nullptr) return;  // has been reported
     const auto all = host_pci_functions();
     const HostPciFunction& found = choose_passed(location, all, taken());
-    if (!space_) space_ = open_dma_space(found);
-    const std::string name = found.address.text();
-    Device& device = devices_.emplace_back(Device{found.address, space_->open(found), nullptr});
+    const VfioIdentity identity = found.identity();
+    const std::string& name = identity.name;
+    Device& device = devices_.emplace_back(Device{found.address, space_for(identity).open(identity), nullptr});
     const PciOwner owner{fmt::format("pass {}", name), location.where};
     const PassedServices services{bus->services(), bus->wire(slot, owner), *memory,      host_.loop, host_.log,
                                   control_,        message_limit_,         message_cpus_};
@@ -56,11 +62,14 @@ void PassedDevices::add(const PassLocation& location, PciSlot slot) {
 }
 
 void PassedDevices::start(const GuestMemory& memory) {
-    platform_.start();
-    if (!space_) return;
+    platform_.reset();
     for (const Device& device : devices_) device.guest->start();
-    space_->map(memory);
-    space_->for_each_file([this](int fd) { machine_.adopt_group(fd); });
+    if (space_) {
+        space_->map(memory);
+        space_->for_each_file([this](int fd) { machine_.adopt_group(fd); });
+    }
+    platform_.start();
+    if (devices_.empty()) return;
     if (const std::string_view by = posted_interrupts(); !by.empty())
         host_.log.info(fmt::format("messages of passed devices reach running vCPUs by {}", by));
 }

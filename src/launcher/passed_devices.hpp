@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The PCI functions that the host gives to the guest.
+// The devices that the host gives to the guest.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,8 @@ namespace qvm {
 class PassedDevices {
 public:
     explicit PassedDevices(const AssemblyServices& services);
+    PassedDevices(const PassedDevices&) = delete;
+    PassedDevices& operator=(const PassedDevices&) = delete;
 
     /// Opens the host's function that `location` names and puts it into the guest's slot. Throws ConfigError or
     /// HostError, which say what is in the way.
@@ -40,12 +42,14 @@ private:
         std::unique_ptr<PassedFunction> guest;
     };
     [[nodiscard]] std::vector<HostPciAddress> taken() const;
+    [[nodiscard]] DmaSpace& space_for(const VfioIdentity& device);
 
     Machine& machine_;
     const CharHost& host_;
     VmControl& control_;
     const std::optional<std::uint64_t> message_limit_;
     const std::vector<std::uint32_t> message_cpus_;
+    const DmaSpaceOpener open_space_;
     std::unique_ptr<DmaSpace> space_{};  ///< outlives the devices
     std::vector<Device> devices_;
     PassedPlatform platform_;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "config/settings.hpp"
 #include "vmm/error.hpp"
@@ -37,21 +38,21 @@ PassAttributes pass_attributes(std::string_view letters) noexcept {
 }
 
 HostPlatform& PassedPlatform::host() {
-    if (!host_) host_.emplace(settings_of(services_.config).host_devmem, services_.host_root);
+    if (!host_) host_.emplace(settings_of(services_.config).host_devmem, space_, services_.host_root);
     return *host_;
 }
 
 void PassedPlatform::add(const PassSpec& pass, const std::vector<IrqTable::Claim>& lines) {
     PassedChip chip;
-    Devices devices;
+    Lines of_regions;
     for (const PassLocation& location : pass.locations) {
         if (location.guest.space == Space::Pci) continue;
         if (location.guest.space == Space::Io)
             add_ports(location);
         else
-            add_region(location, chip, devices);
+            add_region(location, chip, of_regions);
     }
-    for (std::size_t i = 0; i < lines.size(); ++i) add_line(pass.interrupts[i], lines[i], chip, devices);
+    for (std::size_t i = 0; i < lines.size(); ++i) add_line(pass.interrupts[i], lines[i], chip, of_regions);
     if (!chip.regions.empty()) services_.machine.announce(chip);
 }
 
@@ -66,7 +67,7 @@ void PassedPlatform::add_ports(const PassLocation& location) {
     ports_.push_back(std::move(device));
 }
 
-void PassedPlatform::add_region(const PassLocation& location, PassedChip& chip, Devices& devices) {
+void PassedPlatform::add_region(const PassLocation& location, PassedChip& chip, Lines& lines) {
     const std::uint64_t length = location.guest.length.value_or(kDefaultPassLength);
     const auto guest = Range::make(location.guest.address, length);
     const auto from = Range::make(location.host ? location.host->address : location.guest.address, length);
@@ -74,10 +75,8 @@ void PassedPlatform::add_region(const PassLocation& location, PassedChip& chip, 
     if (!guest || !from || memory == nullptr) throw ConfigError{location.where, "this board cannot have it"};
     const PassAttributes wanted = pass_attributes(location.attributes);
     HostRegion mapped = host().map(*from, wanted.cached);
-    if (const UioDevice* device = host().device_at(*from))
-        devices.push_back(device);
-    else
-        warn_of_devmem(*from);
+    std::ranges::move(host().lines_at(*from), std::back_inserter(lines));
+    if (mapped.unasked) warn_of_devmem(*from);
     auto region = std::make_unique<PassedRegion>(std::move(mapped), PassedRegion::Access{wanted.read, wanted.write},
                                                  services_.char_host.log);
     region->show(*memory, guest->start());
@@ -93,26 +92,38 @@ void PassedPlatform::warn_of_devmem(const Range& host) {
         host.start(), host.last()));
 }
 
-const UioDevice& PassedPlatform::device_of(const PassIntr& intr, Devices& devices) {
-    const auto fits = [&](const UioDevice* each) {
-        return !interrupts_.contains(each->number) && (!intr.host || !each->interrupt || each->interrupt == intr.host);
-    };
-    const auto found = std::ranges::find_if(devices, fits);
-    if (found != devices.end()) return **found;
-    return host().device_of_interrupt(static_cast<unsigned>(intr.host.value_or(intr.guest.line.value_or(0))));
+bool PassedPlatform::is_taken(const HostLine& line) const noexcept {
+    return std::ranges::find(taken_, line) != taken_.end();
 }
 
-void PassedPlatform::add_line(const PassIntr& intr, const IrqTable::Claim& line, PassedChip& chip, Devices& devices) {
-    const UioDevice& device = device_of(intr, devices);
-    if (!interrupts_.insert(device.number).second)
-        throw ConfigError{intr.where, fmt::format("the interrupt of {} is passed already", device.title()),
-                          "a UIO device has one interrupt"};
-    std::optional<unsigned> number = device.interrupt;
+HostLine PassedPlatform::choose(const PassIntr& intr, const Lines& lines) {
+    const auto fits = [&](const HostLine& each) {
+        return !is_taken(each) && (!intr.host || !each.number || each.number == intr.host);
+    };
+    const auto found = std::ranges::find_if(lines, fits);
+    if (found != lines.end()) return *found;
+    return host().line_of(static_cast<unsigned>(intr.host.value_or(intr.guest.line.value_or(0))));
+}
+
+void PassedPlatform::add_line(const PassIntr& intr, const IrqTable::Claim& line, PassedChip& chip, const Lines& lines) {
+    const HostLine from = choose(intr, lines);
+    if (is_taken(from))
+        throw ConfigError{intr.where, fmt::format("{} is passed already", from.title()),
+                          "each `intr` is one interrupt of the host's"};
+    taken_.push_back(from);
+    std::optional<unsigned> number = from.number;
     if (!number && intr.host) number = static_cast<unsigned>(*intr.host);
     lines_.push_back(std::make_unique<PassedLine>(
-        fmt::format("the interrupt of {}", device.title()), host().open_interrupt(device), line.chip->line(line.line),
+        from.title(), host().open_interrupt(from), line.chip->line(line.line),
         PassedLine::Services{services_.char_host.loop, services_.char_host.log, services_.control}));
     chip.interrupts.push_back({line.line, number});
+}
+
+void PassedPlatform::reset() {
+    if (!host_) return;
+    for (const std::string& name : host_->reset())
+        services_.char_host.log.warn(
+            fmt::format("{} cannot be reset: the guest gets it as its last user left it", name));
 }
 
 void PassedPlatform::start() {

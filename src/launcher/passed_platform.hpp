@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,12 +27,16 @@ struct PassAttributes {
 /// Made and used on the main thread. Destruction takes all from the guest.
 class PassedPlatform {
 public:
-    explicit PassedPlatform(AssemblyServices services) : services_{std::move(services)} {}
+    /// `space` is where devices of VFIO's are opened; it must outlive this object.
+    PassedPlatform(AssemblyServices services, DmaSpaceFor space)
+        : services_{std::move(services)}, space_{std::move(space)} {}
 
     /// The places of `pass` have been taken, and `lines` are those of its interrupts, in order. Its PCI functions are
     /// none of ours. Throws ConfigError or HostError, which say what is in the way.
     void add(const PassSpec& pass, const std::vector<IrqTable::Claim>& lines);
 
+    /// Before anything of the host's can be reached by DMA.
+    void reset();
     /// The VM is made. Throws HostError.
     void start();
 
@@ -41,17 +44,19 @@ public:
     [[nodiscard]] std::string report() const;
 
 private:
-    using Devices = std::vector<const UioDevice*>;
+    using Lines = std::vector<HostLine>;
     void add_ports(const PassLocation& location);
-    void add_region(const PassLocation& location, PassedChip& chip, Devices& devices);
-    void add_line(const PassIntr& intr, const IrqTable::Claim& line, PassedChip& chip, Devices& devices);
-    [[nodiscard]] const UioDevice& device_of(const PassIntr& intr, Devices& devices);
+    void add_region(const PassLocation& location, PassedChip& chip, Lines& lines);
+    void add_line(const PassIntr& intr, const IrqTable::Claim& line, PassedChip& chip, const Lines& lines);
+    [[nodiscard]] HostLine choose(const PassIntr& intr, const Lines& lines);
+    [[nodiscard]] bool is_taken(const HostLine& line) const noexcept;
     [[nodiscard]] HostPlatform& host();
     void warn_of_devmem(const Range& host);
 
     const AssemblyServices services_;
+    const DmaSpaceFor space_;
     std::optional<HostPlatform> host_;  ///< once something of it is wanted
-    std::set<unsigned> interrupts_;     ///< UIO devices whose interrupt has been given away
+    Lines taken_;
     std::vector<std::unique_ptr<IoDevice>> ports_;
     std::vector<std::unique_ptr<PassedRegion>> regions_;
     std::vector<std::unique_ptr<PassedLine>> lines_;

@@ -16,13 +16,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPci = "sys/bus/pci";
 constexpr const char* kRecords = "run/qvm-pass";
 // An empty string would be no write at all; the kernel takes a line end for "none".
 constexpr const char* kNothing = "\n";
+// Linux 6.1, drivers/vfio/platform/vfio_platform.c.
+constexpr const char* kResetHint = "; what no module can reset it takes with vfio-platform.reset_required=0 only";
 
-fs::path device_file(const HostPciFunction& function, const char* name) {
-    return fs::path{kPci} / "devices" / function.address.text() / name;
+fs::path bus_of(const PassTarget& target) { return fs::path{"sys/bus"} / target.bus; }
+
+fs::path device_file(const PassTarget& target, const char* name) {
+    return bus_of(target) / "devices" / target.name / name;
 }
 
 void write_once(const fs::path& file, const std::string& value) {
@@ -35,76 +38,84 @@ void write_once(const fs::path& file, const std::string& value) {
 
 }  // namespace
 
-fs::path PassBinding::record_file(const HostPciFunction& function) const {
-    return root_ / kRecords / function.address.text();
-}
+PassTarget::PassTarget(const HostPciFunction& function)
+    : bus{"pci"},
+      name{function.address.text()},
+      driver{function.driver},
+      driver_override{function.driver_override},
+      vfio{kVfioPci} {}
 
-std::optional<PassBinding::Record> PassBinding::recorded(const HostPciFunction& function) const {
-    std::ifstream file{record_file(function)};
+PassTarget::PassTarget(const HostChip& chip)
+    : bus{chip.bus}, name{chip.name}, driver{chip.driver}, driver_override{chip.driver_override}, vfio{chip.vfio()} {}
+
+fs::path PassBinding::record_file(const PassTarget& target) const { return root_ / kRecords / target.name; }
+
+std::optional<PassBinding::Record> PassBinding::recorded(const PassTarget& target) const {
+    std::ifstream file{record_file(target)};
     Record record;
     if (!std::getline(file, record.driver) || !std::getline(file, record.driver_override)) return std::nullopt;
     return record;
 }
 
 /// What was remembered first is what the host had: a second bind does not change it.
-void PassBinding::remember(const HostPciFunction& function) const {
-    if (recorded(function)) return;
-    const fs::path file = record_file(function);
+void PassBinding::remember(const PassTarget& target) const {
+    if (recorded(target)) return;
+    const fs::path file = record_file(target);
     std::error_code error;
     fs::create_directories(file.parent_path(), error);
     std::ofstream out{file};
-    out << function.driver << '\n' << function.driver_override << '\n' << std::flush;
-    if (!out)
-        throw HostError{fmt::format("cannot remember the driver of {} in {}", function.address.text(), file.string())};
+    out << target.driver << '\n' << target.driver_override << '\n' << std::flush;
+    if (!out) throw HostError{fmt::format("cannot remember the driver of {} in {}", target.name, file.string())};
 }
 
-std::vector<SysfsWrite> PassBinding::bind_steps(const HostPciFunction& function) const {
-    const std::string address = function.address.text();
-    std::vector<SysfsWrite> steps{{device_file(function, "driver_override"), std::string{kVfioPci}}};
-    if (function.driver == kVfioPci) return steps;
-    if (!function.driver.empty()) steps.push_back({device_file(function, "driver") / "unbind", address});
-    steps.push_back({fs::path{kPci} / "drivers_probe", address});
+std::vector<SysfsWrite> PassBinding::bind_steps(const PassTarget& target) const {
+    const std::string address = target.name;
+    std::vector<SysfsWrite> steps{{device_file(target, "driver_override"), target.vfio}};
+    if (target.driver == target.vfio) return steps;
+    if (!target.driver.empty()) steps.push_back({device_file(target, "driver") / "unbind", address});
+    steps.push_back({bus_of(target) / "drivers_probe", address});
     return steps;
 }
 
-std::vector<SysfsWrite> PassBinding::restore_steps(const HostPciFunction& function) const {
-    const std::string address = function.address.text();
-    const Record record = recorded(function).value_or(Record{});
+std::vector<SysfsWrite> PassBinding::restore_steps(const PassTarget& target) const {
+    const std::string address = target.name;
+    const Record record = recorded(target).value_or(Record{});
     std::vector<SysfsWrite> steps;
     steps.push_back(
-        {device_file(function, "driver_override"), record.driver_override.empty() ? kNothing : record.driver_override});
-    if (!function.driver.empty() && function.driver != record.driver)
-        steps.push_back({device_file(function, "driver") / "unbind", address});
-    if (function.driver != record.driver || record.driver.empty())
-        steps.push_back({fs::path{kPci} / "drivers_probe", address});
+        {device_file(target, "driver_override"), record.driver_override.empty() ? kNothing : record.driver_override});
+    if (!target.driver.empty() && target.driver != record.driver)
+        steps.push_back({device_file(target, "driver") / "unbind", address});
+    if (target.driver != record.driver || record.driver.empty())
+        steps.push_back({bus_of(target) / "drivers_probe", address});
     return steps;
 }
 
-void PassBinding::bind(const HostPciFunction& function) const {
+void PassBinding::bind(const PassTarget& target) const {
     std::error_code none;
-    if (!fs::exists(root_ / kPci / "drivers" / kVfioPci, none))
-        throw HostError{"the kernel has no driver vfio-pci\n  load it: modprobe vfio-pci"};
-    remember(function);
-    run(bind_steps(function));
-    const std::string driver = driver_now(function);
-    if (driver != kVfioPci)
-        throw HostError{fmt::format("vfio-pci did not take {}: {} has it\n  the kernel's log says why (dmesg)",
-                                    function.address.text(), driver.empty() ? "nobody" : driver)};
+    if (!fs::exists(root_ / bus_of(target) / "drivers" / target.vfio, none))
+        throw HostError{fmt::format("the kernel has no driver {0}\n  load it: modprobe {0}", target.vfio)};
+    remember(target);
+    run(bind_steps(target));
+    const std::string driver = driver_now(target);
+    if (driver != target.vfio)
+        throw HostError{fmt::format("{} did not take {}: {} has it\n  the kernel's log says why (dmesg){}", target.vfio,
+                                    target.name, driver.empty() ? "nobody" : driver,
+                                    target.bus == "platform" ? kResetHint : "")};
 }
 
-void PassBinding::restore(const HostPciFunction& function) const {
-    run(restore_steps(function));
+void PassBinding::restore(const PassTarget& target) const {
+    run(restore_steps(target));
     std::error_code none;
-    fs::remove(record_file(function), none);
+    fs::remove(record_file(target), none);
 }
 
 void PassBinding::run(const std::vector<SysfsWrite>& steps) const {
     for (const SysfsWrite& step : steps) write_once(root_ / step.file, step.value);
 }
 
-std::string PassBinding::driver_now(const HostPciFunction& function) const {
+std::string PassBinding::driver_now(const PassTarget& target) const {
     std::error_code none;
-    return fs::read_symlink(root_ / device_file(function, "driver"), none).filename().string();
+    return fs::read_symlink(root_ / device_file(target, "driver"), none).filename().string();
 }
 
 }  // namespace qvm

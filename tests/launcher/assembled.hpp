@@ -20,6 +20,7 @@ struct AssemblyOptions {
     Catalog catalog = make_catalog();
     DeviceMemory* device_memory = nullptr;
     std::filesystem::path host_root{"/"};
+    DmaSpaceOpener open_space = open_dma_space;
 };
 
 class Assembly {
@@ -46,7 +47,8 @@ public:
                            .control = control,
                            .clock = clock,
                            .vdevs = VdevIndex{*config},
-                           .host_root = options.host_root},
+                           .host_root = options.host_root,
+                           .open_space = options.open_space},
                           diagnostics);
     }
 

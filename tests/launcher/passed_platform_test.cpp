@@ -8,6 +8,7 @@
 #include "launcher/assembled.hpp"
 #include "launcher/guest_map.hpp"
 #include "launcher/passed_devices.hpp"
+#include "support/fake_chip.hpp"
 #include "support/fake_uio.hpp"
 #include "support/fake_vfio.hpp"
 #include "vmm/error.hpp"
@@ -24,9 +25,11 @@ struct Host {
         root.write("proc/interrupts", " 1: 0 GICv3 34 Level rtc\n 2: 0 GICv3 40 Level timer\n");
     }
     [[nodiscard]] Assembly assemble(const std::string& text) {
-        return Assembly{text, AssemblyOptions{.device_memory = &memory, .host_root = root.path()}};
+        return Assembly{
+            text, AssemblyOptions{.device_memory = &memory, .host_root = root.path(), .open_space = vfio.opener()}};
     }
     FakeRoot root;
+    FakeDmaSpace::Script vfio{.make = [](const std::string&) { return fake_timer(); }};
     FakeDeviceMemory memory;
 };
 
@@ -90,7 +93,7 @@ TEST_CASE("an interrupt alone is that of the device which has its number") {
     INFO(vm.text());
     CHECK_FALSE(vm.diagnostics.has_errors());
     CHECK(vm.machine.announced.empty());
-    CHECK_THROWS_WITH(host.assemble("pass intr pic:8\n"), Contains("no UIO device has the host's interrupt 8"));
+    CHECK_THROWS_WITH(host.assemble("pass intr pic:8\n"), Contains("has the host's interrupt 8"));
 }
 
 TEST_CASE("what a pass cannot have is said before the guest starts") {
@@ -102,6 +105,41 @@ TEST_CASE("what a pass cannot have is said before the guest starts") {
     Assembly twice = host.assemble("pass loc 0x9010000\npass loc 0x9010800\n");
     CHECK(twice.says("overlaps pass at 0x9010000"));
     CHECK(host.memory.all.size() == 1);
+}
+
+TEST_CASE("a device of VFIO's is the guest's: registers, interrupts, and memory for its DMA") {
+    Host host;
+    FakeChips{host.root}.add_timer();
+    Assembly vm = host.assemble(
+        "pass\n loc 0x1d000000,0x2000=0xa000000\n loc 0x1d010000,0x80=0xa010000\n intr pic:5=43\n intr pic:6\n");
+    INFO(vm.text());
+    REQUIRE_FALSE(vm.diagnostics.has_errors());
+    REQUIRE(host.memory.all.size() == 1);
+    CHECK(host.memory.all[0].at == 0x1d00'0000U);
+    CHECK(host.vfio.asked.size() == 1);
+    const PassedChip& chip = vm.machine.announced.front();
+    REQUIRE(chip.interrupts.size() == 2);
+    CHECK(chip.interrupts[0].host == 43U);
+    CHECK(chip.interrupts[1].host == 42U);
+    FakeVfio& device = *host.vfio.open.at("a000000.timer");
+    std::array data{std::byte{0x5a}};
+    (void)vm.buses.mmio.write(0x1d01'0004, data);
+    std::array<std::byte, 1> found{};
+    CHECK(device.read(1, 4, found));
+    CHECK(found == data);
+
+    const auto resets = device.resets;
+    device.resettable = false;
+    REQUIRE(vm.result.passed);
+    vm.result.passed->start(vm.memory);
+    CHECK(*resets == 1);
+    CHECK(host.vfio.maps == 1);
+    CHECK(device.triggers(0).size() == 1);
+    CHECK(device.triggers(1).size() == 1);
+    CHECK(vm.result.passed->report() ==
+          "\ninterrupt 1 of a000000.timer: 0 times\ninterrupt 0 of a000000.timer: 0 times");
+    vm.result.passed.reset();
+    CHECK(*resets == 2);
 }
 
 TEST_CASE("interrupts and refused accesses are told") {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "support/fake_chip.hpp"
 #include "support/fake_root.hpp"
 #include "support/temp_dir.hpp"
 #include "vmm/error.hpp"
@@ -95,4 +96,28 @@ TEST_CASE("without a memory of it a function goes to whatever driver the kernel 
     const auto steps = PassBinding{host.root.path()}.restore_steps(host.function());
     CHECK(steps.front() == SysfsWrite{kDevice + "driver_override", "\n"});
     CHECK(steps.back() == SysfsWrite{"sys/bus/pci/drivers_probe", "0000:02:00.0"});
+}
+
+TEST_CASE("a platform device goes to vfio-platform by the files of its own bus, and back") {
+    const test::FakeRoot root;
+    const test::FakeChips chips{root};
+    chips.add_timer("sp804");
+    const PassBinding binding{root.path()};
+    const auto timer = [&] { return host_chips(root.path()).at(0); };
+    const std::string bus = "sys/bus/platform/";
+    const std::string device = bus + "devices/a000000.timer/";
+    CHECK_THROWS_WITH(binding.bind(timer()), Catch::Contains("no driver vfio-platform") && Catch::Contains("modprobe"));
+    fs::create_directories(root.path() / (bus + "drivers/vfio-platform"));
+    root.write(bus + "drivers/sp804/unbind", "");
+    root.write(bus + "drivers_probe", "");
+    CHECK(binding.bind_steps(timer()) == std::vector<SysfsWrite>{{device + "driver_override", "vfio-platform"},
+                                                                 {device + "driver/unbind", "a000000.timer"},
+                                                                 {bus + "drivers_probe", "a000000.timer"}});
+    // The double's kernel moves nothing: it is as if the driver refused what it cannot reset.
+    CHECK_THROWS_WITH(binding.bind(timer()), Catch::Contains("vfio-platform did not take a000000.timer") &&
+                                                 Catch::Contains("vfio-platform.reset_required=0"));
+    chips.give("a000000.timer", "vfio-platform");
+    CHECK(binding.restore_steps(timer()) == std::vector<SysfsWrite>{{device + "driver_override", "\n"},
+                                                                    {device + "driver/unbind", "a000000.timer"},
+                                                                    {bus + "drivers_probe", "a000000.timer"}});
 }

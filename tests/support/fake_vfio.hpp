@@ -9,6 +9,7 @@
 #include <array>
 #include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -59,8 +60,13 @@ public:
         link_ = offset + 1;
     }
     void add_interrupts(unsigned kind, unsigned count) { interrupts_[kind] = count; }
+    void limit_region(unsigned index, bool readable, bool writable) {
+        regions_[index].readable = readable;
+        regions_[index].writable = writable;
+    }
 
     // -- what it is to the program
+    [[nodiscard]] Kind kind() const noexcept override { return what; }
     [[nodiscard]] unsigned regions() const noexcept override { return kRegions; }
     [[nodiscard]] const VfioRegion& region(unsigned index) const noexcept override { return regions_.at(index); }
     bool read(unsigned region, std::uint64_t offset, std::span<std::byte> out) noexcept override {
@@ -95,9 +101,11 @@ public:
         triggers_[index].assign(fds.begin(), fds.end());
         return !refuse_interrupts || fds.empty();
     }
-    void unmask(unsigned) noexcept override {
+    [[nodiscard]] bool masks(unsigned) const noexcept override { return masks_itself; }
+    bool unmask(unsigned) noexcept override {
         const std::scoped_lock lock{mutex_};
         ++unmasks_;
+        return !gone;
     }
     [[nodiscard]] std::uint64_t messages() const noexcept override { return message_count; }
     unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
@@ -105,8 +113,8 @@ public:
         return keeps_messages;
     }
     bool reset() noexcept override {
-        ++resets;
-        return true;
+        ++*resets;
+        return resettable;
     }
 
     // -- what it has seen
@@ -131,7 +139,10 @@ public:
     std::uint64_t message_count = 0;                      ///< of the host
     std::promise<std::vector<std::uint32_t>> placed;      ///< where its messages come, at first
     unsigned keeps_messages = 0;                          ///< that many stay
-    unsigned resets = 0;
+    std::shared_ptr<unsigned> resets = std::make_shared<unsigned>(0);
+    Kind what = Kind::Pci;
+    bool resettable = true;
+    bool masks_itself = true;
     bool gone = false;               ///< it does not answer
     bool refuse_interrupts = false;  ///< the host has none left
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "arch/arm64/layout.hpp"
+#include "devices/platform/tree_bus.hpp"
 
 namespace qvm::arm64 {
 namespace {
@@ -16,7 +17,6 @@ namespace {
 constexpr std::uint32_t kSpi = 0, kLevelHigh = 4;  // arm,gic-v3.yaml
 constexpr std::size_t kGicCells = 3;
 constexpr std::uint32_t kUnknownRate = 24'000'000;
-constexpr std::uint32_t kMostCells = 2;
 
 /// Those that are made anew, and those whose values point to other nodes or mean something to the host only.
 constexpr std::array<std::string_view, 31> kLeftOut{"reg",
@@ -59,15 +59,7 @@ bool is_left_out(std::string_view name) noexcept {
 
 std::vector<std::uint32_t> cells_of(const TreeNode& node, std::string_view property) {
     const TreeProperty* const found = node.find(property);
-    if (found == nullptr) return {};
-    std::vector<std::uint32_t> cells;
-    for (std::size_t at = 0; at + 4 <= found->value.size(); at += 4) {
-        std::uint32_t value = 0;
-        for (const std::byte byte : std::span{found->value}.subspan(at, 4))
-            value = value << 8 | std::to_integer<std::uint32_t>(byte);
-        cells.push_back(value);
-    }
-    return cells;
+    return found == nullptr ? std::vector<std::uint32_t>{} : tree_cells(found->value);
 }
 
 std::vector<std::string> texts_of(const TreeNode& node, std::string_view property) {
@@ -90,51 +82,18 @@ struct Found {
     std::vector<std::optional<Range>> reg;  ///< as the processor sees it; nothing: it does not
 };
 
-std::uint64_t number(std::span<const std::uint32_t> cells) noexcept {
-    std::uint64_t value = 0;
-    for (const std::uint32_t cell : cells) value = value << 32 | cell;
-    return value;
-}
-
-/// How many cells addresses and sizes below `bus` have. A bus whose numbers are larger than 64 bits is none of ours.
-struct Cells {
-    explicit Cells(const TreeNode& bus)
-        : address{bus.number("#address-cells").value_or(2)}, size{bus.number("#size-cells").value_or(1)} {}
-    [[nodiscard]] bool good() const noexcept { return address - 1 < kMostCells && size - 1 < kMostCells; }
-    std::size_t address, size;
-};
-
-/// From an address below `bus` to one above it. Without `ranges` there is no way.
-std::optional<std::uint64_t> through(const TreeNode& bus, const TreeNode& above, std::uint64_t address) {
-    const TreeProperty* const ranges = bus.find("ranges");
-    if (ranges == nullptr) return std::nullopt;
-    if (ranges->value.empty()) return address;
-    const Cells inner{bus};
-    const Cells outer{above};
-    if (!inner.good() || !outer.good()) return std::nullopt;
-    const std::vector<std::uint32_t> cells = cells_of(bus, "ranges");
-    const std::size_t row = inner.address + outer.address + inner.size;
-    for (std::span<const std::uint32_t> rest{cells}; rest.size() >= row; rest = rest.subspan(row)) {
-        const std::uint64_t from = number(rest.first(inner.address));
-        const std::uint64_t to = number(rest.subspan(inner.address, outer.address));
-        const auto range = Range::make(from, number(rest.subspan(inner.address + outer.address, inner.size)));
-        if (range && range->contains(address)) return to + (address - from);
-    }
-    return std::nullopt;
+TreeBus bus_of(const TreeNode& node) {
+    TreeBus bus;
+    bus.address_cells = node.number("#address-cells").value_or(bus.address_cells);
+    bus.size_cells = node.number("#size-cells").value_or(bus.size_cells);
+    if (node.find("ranges") != nullptr) bus.ranges = cells_of(node, "ranges");
+    return bus;
 }
 
 std::vector<std::optional<Range>> registers_of(const TreeNode& node, std::span<const TreeNode* const> above) {
-    std::vector<std::optional<Range>> all;
-    const Cells form{*above.back()};
-    if (!form.good()) return all;
-    const std::vector<std::uint32_t> cells = cells_of(node, "reg");
-    const std::size_t row = form.address + form.size;
-    for (std::span<const std::uint32_t> rest{cells}; rest.size() >= row; rest = rest.subspan(row)) {
-        std::optional<std::uint64_t> at = number(rest.first(form.address));
-        for (std::size_t i = above.size(); at && i-- > 1;) at = through(*above[i], *above[i - 1], *at);
-        all.push_back(at ? Range::make(*at, number(rest.subspan(form.address, form.size))) : std::nullopt);
-    }
-    return all;
+    std::vector<TreeBus> buses;
+    for (const TreeNode* each : above) buses.push_back(bus_of(*each));
+    return registers_behind(buses, cells_of(node, "reg"));
 }
 
 using Visitor = std::function<bool(const Found&)>;

@@ -27,7 +27,7 @@ void PassedLine::fired() noexcept {
     if (taken == HostInterrupt::Taken::Gone) return lose("has been taken away by the host");
     raised_.fetch_add(1, std::memory_order_relaxed);
     const std::scoped_lock lock{mutex_};
-    high_ = true;
+    again_ = std::exchange(high_, true);
     line_.set(true);
 }
 
@@ -43,6 +43,10 @@ void PassedLine::ended() noexcept {
     const std::scoped_lock lock{mutex_};
     if (!std::exchange(high_, false)) return;
     line_.set(false);
+    if (std::exchange(again_, false)) {
+        high_ = true;
+        return line_.set(true);
+    }
     if (!host_->unmask()) lose("cannot be unmasked");
 }
 

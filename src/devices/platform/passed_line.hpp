@@ -32,7 +32,7 @@ public:
 
     /// The guest runs next. Throws HostError if the host refuses.
     void start();
-    /// How often the guest's line has been raised. From any thread.
+    /// How often the host's interrupt has come. From any thread.
     [[nodiscard]] std::uint64_t raised() const noexcept { return raised_.load(std::memory_order_relaxed); }
     [[nodiscard]] const std::string& title() const noexcept { return title_; }
 
@@ -47,9 +47,10 @@ private:
     const Services services_;
     std::atomic<std::uint64_t> raised_ = 0;
     std::atomic<bool> lost_ = false;
-    std::mutex mutex_;  // guards high_
+    std::mutex mutex_;  // guards high_ and again_
     bool high_ = false;
-    Watch watch_;  // last: its callback uses the rest
+    bool again_ = false;  ///< it has fired while high: an edge, which nobody masks
+    Watch watch_;         // last: its callback uses the rest
 };
 
 }  // namespace qvm

@@ -40,7 +40,7 @@ PassedRegion::PassedRegion(HostRegion host, Access access, Log& log)
       refused_{log, fmt::format("an access to {} that its attributes do not allow", host_.title)} {}
 
 void PassedRegion::show(DeviceMemory& memory, std::uint64_t start) {
-    if (!access_.read || (start - host_.first) % kPage != 0) return;
+    if (!access_.read || host_.registers || (start - host_.first) % kPage != 0) return;
     const std::uint64_t first = align_up(host_.first, kPage);
     const std::uint64_t end = align_down(host_.first + host_.length, kPage);
     if (first >= end) return;
@@ -54,6 +54,7 @@ void PassedRegion::read(std::uint64_t offset, std::span<std::byte> data) noexcep
         std::ranges::fill(data, std::byte{0xff});
         return refused_.count();
     }
+    if (host_.registers) return host_.registers->read(host_.first + offset, data);
     const std::byte* const at = host_.pages.bytes().data() + host_.first + offset;
     switch (step(at, data.size())) {
         case 8:
@@ -69,6 +70,7 @@ void PassedRegion::read(std::uint64_t offset, std::span<std::byte> data) noexcep
 
 void PassedRegion::write(std::uint64_t offset, std::span<const std::byte> data) noexcept {
     if (!access_.write) return refused_.count();
+    if (host_.registers) return host_.registers->write(host_.first + offset, data);
     std::byte* const at = host_.pages.bytes().data() + host_.first + offset;
     switch (step(at, data.size())) {
         case 8:

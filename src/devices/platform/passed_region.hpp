@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "vmm/bus.hpp"
@@ -13,12 +14,14 @@
 
 namespace qvm {
 
-/// A mapped stretch of the host's memory.
+/// A stretch of the host's memory: mapped, or reached by somebody.
 struct HostRegion {
     Mapping pages{};
-    std::uint64_t first = 0;   ///< where it begins in them
-    std::uint64_t length = 0;  ///< in bytes, all in them
-    std::string title{};       ///< whose it is, for messages
+    std::uint64_t first = 0;                ///< where it begins in them, or in `registers`
+    std::uint64_t length = 0;               ///< in bytes, all in them
+    std::string title{};                    ///< whose it is, for messages
+    std::unique_ptr<IoDevice> registers{};  ///< who reaches what is not mapped; null if it is
+    bool unasked = false;                   ///< no driver of the host has agreed (/dev/mem)
 };
 
 class PassedRegion final : public IoDevice {

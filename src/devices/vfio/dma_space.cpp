@@ -8,8 +8,8 @@
 
 namespace qvm {
 
-std::unique_ptr<DmaSpace> open_dma_space(const HostPciFunction& function) {
-    if (function.cdev.empty() || !std::filesystem::exists("/dev/iommu")) return std::make_unique<VfioContainer>();
+std::unique_ptr<DmaSpace> open_dma_space(const VfioIdentity& device) {
+    if (device.cdev.empty() || !std::filesystem::exists("/dev/iommu")) return std::make_unique<VfioContainer>();
     return std::make_unique<Iommufd>(iommufd_kernel());
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/vm_config.hpp"
+#include "devices/vfio/dma_space.hpp"
 
 namespace qvm {
 
@@ -41,6 +42,8 @@ struct HostPciFunction {
     std::vector<std::string> in_use{};  ///< what the host does with it: "network interface eth0 is up"
 
     [[nodiscard]] bool is_bridge() const noexcept;
+    /// Of one that has a group.
+    [[nodiscard]] VfioIdentity identity() const { return {address.text(), group.value(), cdev, {}}; }
 };
 
 inline constexpr std::string_view kVfioPci = "vfio-pci";

@@ -44,12 +44,13 @@ UniqueFd Iommufd::open_file(const std::string& path) const {
 }
 
 /// The kernel looks at the whole group here, as it does for VFIO_GROUP_SET_CONTAINER.
-void Iommufd::bind(int device, const std::string& name) const {
+void Iommufd::bind(int file, const VfioIdentity& device) const {
     iommufd::BindIommufd request{.argsz = sizeof request, .flags = 0, .iommufd = fd_.get(), .out_devid = 0};
-    if (kernel_->call(device, iommufd::kBindIommufd, &request) == 0) return;
-    throw HostError{errno_text(fmt::format("{} cannot be had (VFIO_DEVICE_BIND_IOMMUFD)", name), errno) +
+    if (kernel_->call(file, iommufd::kBindIommufd, &request) == 0) return;
+    throw HostError{errno_text(fmt::format("{} cannot be had (VFIO_DEVICE_BIND_IOMMUFD)", device.name), errno) +
                     "\n  another process has it, or a device in its IOMMU group still has a driver of the host: "
-                    "'qvmctl pass list' names it"};
+                    "'qvmctl pass list' names it" +
+                    device.advice};
 }
 
 void Iommufd::attach(int device) const {
@@ -58,13 +59,12 @@ void Iommufd::attach(int device) const {
         throw_iommu_error("VFIO_DEVICE_ATTACH_IOMMUFD_PT", "iommufd", errno);
 }
 
-std::unique_ptr<VfioDevice> Iommufd::open(const HostPciFunction& function) {
-    const std::string name = function.address.text();
-    UniqueFd file = open_file("/dev/vfio/devices/" + function.cdev);
-    bind(file.get(), name);
+std::unique_ptr<VfioDevice> Iommufd::open(const VfioIdentity& device) {
+    UniqueFd file = open_file("/dev/vfio/devices/" + device.cdev);
+    bind(file.get(), device);
     attach(file.get());
     files_.push_back(file.get());
-    return kernel_->device(std::move(file), name);
+    return kernel_->device(std::move(file), device.name);
 }
 
 std::vector<Range> Iommufd::usable() const {

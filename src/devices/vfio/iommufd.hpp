@@ -32,13 +32,13 @@ public:
     /// Throws HostError if this user may not use it.
     explicit Iommufd(std::unique_ptr<IommufdKernel> kernel);
 
-    [[nodiscard]] std::unique_ptr<VfioDevice> open(const HostPciFunction& function) override;
+    [[nodiscard]] std::unique_ptr<VfioDevice> open(const VfioIdentity& device) override;
     void map(const GuestMemory& memory) override;
     void for_each_file(const std::function<void(int)>& visit) const override;
 
 private:
     [[nodiscard]] UniqueFd open_file(const std::string& path) const;
-    void bind(int device, const std::string& name) const;
+    void bind(int file, const VfioIdentity& device) const;
     void attach(int device) const;
     [[nodiscard]] std::vector<Range> usable() const;
 

@@ -76,12 +76,23 @@ Region region_of(int fd, std::uint32_t index) {
     return region;
 }
 
-unsigned interrupts_of(int fd, std::uint32_t index) {
+struct Interrupts {
+    unsigned count = 0;
+    bool masked = false;  ///< when they fire
+};
+
+Interrupts interrupts_of(int fd, std::uint32_t index) {
     vfio_irq_info info{};
     info.argsz = sizeof info;
     info.index = index;
-    if (::ioctl(fd, VFIO_DEVICE_GET_IRQ_INFO, &info) != 0 || (info.flags & VFIO_IRQ_INFO_EVENTFD) == 0) return 0;
-    return std::min(info.count, kMostVectors);
+    if (::ioctl(fd, VFIO_DEVICE_GET_IRQ_INFO, &info) != 0 || (info.flags & VFIO_IRQ_INFO_EVENTFD) == 0) return {};
+    return {std::min(info.count, kMostVectors), (info.flags & VFIO_IRQ_INFO_AUTOMASKED) != 0};
+}
+
+VfioDevice::Kind kind_of(std::uint32_t flags) noexcept {
+    if ((flags & VFIO_DEVICE_FLAGS_PCI) != 0) return VfioDevice::Kind::Pci;
+    const bool platform = (flags & (VFIO_DEVICE_FLAGS_PLATFORM | VFIO_DEVICE_FLAGS_AMBA)) != 0;
+    return platform ? VfioDevice::Kind::Platform : VfioDevice::Kind::Other;
 }
 
 class KernelDevice final : public VfioDevice {
@@ -91,10 +102,12 @@ public:
         info.argsz = sizeof info;
         if (::ioctl(fd_.get(), VFIO_DEVICE_GET_INFO, &info) != 0)
             throw HostError{errno_text(fmt::format("{}: VFIO_DEVICE_GET_INFO", name), errno)};
+        kind_ = kind_of(info.flags);
         for (std::uint32_t i = 0; i < info.num_regions; ++i) regions_.push_back(region_of(fd_.get(), i));
         for (std::uint32_t i = 0; i < info.num_irqs; ++i) interrupts_.push_back(interrupts_of(fd_.get(), i));
     }
 
+    [[nodiscard]] Kind kind() const noexcept override { return kind_; }
     [[nodiscard]] unsigned regions() const noexcept override { return static_cast<unsigned>(regions_.size()); }
     [[nodiscard]] const VfioRegion& region(unsigned index) const noexcept override {
         return index < regions_.size() ? regions_[index].what : none_;
@@ -117,16 +130,19 @@ public:
     }
 
     [[nodiscard]] unsigned interrupts(unsigned index) const noexcept override {
-        return index < interrupts_.size() ? interrupts_[index] : 0;
+        return index < interrupts_.size() ? interrupts_[index].count : 0;
+    }
+    [[nodiscard]] bool masks(unsigned index) const noexcept override {
+        return index < interrupts_.size() && interrupts_[index].masked;
     }
     [[nodiscard]] bool set_triggers(unsigned index, std::span<const int> fds) noexcept override {
         if (fds.empty()) return set_irqs(index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, {});
         return set_irqs(index, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, fds);
     }
-    void unmask(unsigned index) noexcept override {
+    bool unmask(unsigned index) noexcept override {
         constexpr std::uint32_t kUnmask = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK;
         IrqSetHead request{.argsz = sizeof request, .flags = kUnmask, .index = index, .start = 0, .count = 1};
-        [[maybe_unused]] const int ignored = ::ioctl(fd_.get(), VFIO_DEVICE_SET_IRQS, &request);
+        return ::ioctl(fd_.get(), VFIO_DEVICE_SET_IRQS, &request) == 0;
     }
 
     [[nodiscard]] std::uint64_t messages() const noexcept override { return host_messages(name_); }
@@ -160,9 +176,10 @@ private:
 
     UniqueFd fd_;
     const std::string name_;
+    Kind kind_ = Kind::Other;
     VfioRegion none_{};
     std::vector<Region> regions_{};
-    std::vector<unsigned> interrupts_{};
+    std::vector<Interrupts> interrupts_{};
 };
 
 }  // namespace

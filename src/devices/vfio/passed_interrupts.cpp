@@ -225,7 +225,7 @@ void PassedInterrupts::gate_pin(bool open) noexcept {
 void PassedInterrupts::look_again() noexcept {
     if (mode_ != Mode::Intx || !pin_.high()) return;
     pin_.set(false);
-    device_.unmask(VfioDevice::kIntx);
+    (void)device_.unmask(VfioDevice::kIntx);
 }
 
 }  // namespace qvm

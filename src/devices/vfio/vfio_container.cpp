@@ -84,16 +84,16 @@ void VfioContainer::set_iommu() {
     throw_iommu_error("VFIO_SET_IOMMU", "vfio_iommu_type1", errno);
 }
 
-std::unique_ptr<VfioDevice> VfioContainer::open(const HostPciFunction& function) {
-    const unsigned group = function.group.value();
-    const std::string name = function.address.text();
-    const int fd = group_fd(group);
+std::unique_ptr<VfioDevice> VfioContainer::open(const VfioIdentity& device) {
+    const int group = group_fd(device.group);
     set_iommu();
-    UniqueFd device{::ioctl(fd, VFIO_GROUP_GET_DEVICE_FD, name.c_str())};
-    if (!device)
-        throw HostError{
-            errno_text(fmt::format("cannot open {} in IOMMU group {} (VFIO_GROUP_GET_DEVICE_FD)", name, group), errno)};
-    return make_kernel_device(std::move(device), name);
+    UniqueFd fd{::ioctl(group, VFIO_GROUP_GET_DEVICE_FD, device.name.c_str())};
+    if (!fd)
+        throw HostError{errno_text(fmt::format("cannot open {} in IOMMU group {} (VFIO_GROUP_GET_DEVICE_FD)",
+                                               device.name, device.group),
+                                   errno) +
+                        device.advice};
+    return make_kernel_device(std::move(fd), device.name);
 }
 
 void VfioContainer::map(const GuestMemory& memory) {

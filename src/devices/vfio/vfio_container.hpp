@@ -18,7 +18,7 @@ public:
     /// Throws HostError if the kernel has no VFIO or this user may not use it.
     VfioContainer();
 
-    [[nodiscard]] std::unique_ptr<VfioDevice> open(const HostPciFunction& function) override;
+    [[nodiscard]] std::unique_ptr<VfioDevice> open(const VfioIdentity& device) override;
     void map(const GuestMemory& memory) override;
     void for_each_file(const std::function<void(int)>& visit) const override;
 

@@ -14,7 +14,8 @@
 
 namespace qvm {
 
-/// A region of a device: for PCI the BARs, the expansion ROM and configuration space (VFIO_PCI_*_REGION_INDEX).
+/// A region of a device: for PCI the BARs, the expansion ROM and configuration space (VFIO_PCI_*_REGION_INDEX), for
+/// others their resources in order.
 struct VfioRegion {
     std::uint64_t size = 0;  ///< 0: the device does not have it
     bool readable = false;
@@ -31,6 +32,9 @@ public:
 
     virtual ~VfioDevice() = default;
 
+    enum class Kind : std::uint8_t { Pci, Platform, Other };  ///< Platform: those of ARM's AMBA bus, too
+    [[nodiscard]] virtual Kind kind() const noexcept = 0;
+
     [[nodiscard]] virtual unsigned regions() const noexcept = 0;
     /// An index without a region has size 0.
     [[nodiscard]] virtual const VfioRegion& region(unsigned index) const noexcept = 0;
@@ -39,13 +43,16 @@ public:
     virtual bool write(unsigned region, std::uint64_t offset, std::span<const std::byte> in) noexcept = 0;
     [[nodiscard]] virtual Mapping map(unsigned region, const Range& part) = 0;
 
-    /// How many interrupts of this kind there are (VFIO_PCI_INTX_IRQ_INDEX and so on); 0 for kinds it does not have.
+    /// How many interrupts of this kind there are (VFIO_PCI_INTX_IRQ_INDEX and so on; what is not on PCI has one of
+    /// each kind); 0 for kinds it does not have.
     [[nodiscard]] virtual unsigned interrupts(unsigned index) const noexcept = 0;
     /// Interrupts from 0 on signal these eventfds, in place of whatever this kind signalled before; -1 leaves one out.
     /// An empty list switches the kind off.
     [[nodiscard]] virtual bool set_triggers(unsigned index, std::span<const int> fds) noexcept = 0;
-    /// Lets an interrupt that the kernel masked when it fired come again.
-    virtual void unmask(unsigned index) noexcept = 0;
+    /// Whether the kernel masks the interrupts of this kind when they fire.
+    [[nodiscard]] virtual bool masks(unsigned index) const noexcept = 0;
+    /// Lets an interrupt that the kernel masked when it fired come again. False if the kernel refuses.
+    virtual bool unmask(unsigned index) noexcept = 0;
 
     /// How many messages (MSI, MSI-X) the host has had of its vectors; 0 if that is not known. Begins anew with the
     /// vectors. Takes the time to read some files.

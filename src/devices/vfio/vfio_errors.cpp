@@ -28,7 +28,8 @@ void throw_vfio_open_error(const std::string& path, int error) {
     switch (error) {
         case ENOENT:
             throw HostError{
-                what + "\n  is the device bound to vfio-pci? 'qvmctl pass list' tells, 'qvmctl pass bind' does it"};
+                what +
+                "\n  is the device bound to VFIO's driver? 'qvmctl pass list' tells, 'qvmctl pass bind' does it"};
         case EACCES:
         case EPERM:
             throw HostError{what +

@@ -119,12 +119,11 @@ public:
         return *space_;
     }
     std::unique_ptr<VfioDevice> open(const std::string& cdev) {
-        HostPciFunction function{.address = *HostPciAddress::parse("0000:01:00.0"), .group = 3};
-        function.cdev = cdev;
-        return space().open(function);
+        return space().open({.name = "0000:01:00.0", .group = 3, .cdev = cdev, .advice = advice});
     }
 
     Script script{};
+    std::string advice{};
 
 private:
     std::optional<Iommufd> space_{};
@@ -181,6 +180,8 @@ TEST_CASE("iommufd: what is in the way is told with the way out") {
     SECTION("another user, or a group that is not viable") {
         bench.script.refused_calls[iommufd::kBindIommufd] = EBUSY;
         CHECK_THROWS_WITH(opened(), Contains("0000:01:00.0 cannot be had") && Contains("qvmctl pass list"));
+        bench.advice = "\n  look there";
+        CHECK_THROWS_WITH(opened(), Contains("names it\n  look there"));
     }
     SECTION("no interrupt remapping") {
         bench.script.refused_calls[iommufd::kAttachPt] = EPERM;

@@ -136,10 +136,10 @@ TEST_CASE("a passed function is reset at its start and its end, and leaves nothi
     guest.device.add_bar(0, 0x4000);
     guest.device.add_interrupts(VfioDevice::kIntx, 1);
     guest.start();
-    CHECK(guest.device.resets == 1);
+    CHECK(*guest.device.resets == 1);
     guest.driver().set_command(PciDriver::kMemorySpace);
     guest.function.reset();
-    CHECK(guest.device.resets == 2);
+    CHECK(*guest.device.resets == 2);
     CHECK_FALSE(guest.memory.all[0].at);
     CHECK(guest.device.triggers(VfioDevice::kIntx).empty());
 }

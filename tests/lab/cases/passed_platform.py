@@ -47,7 +47,7 @@ def clock_with_alarms(lab: Lab):
     if not lab.read("/proc/modules").count("lab_uio"):
         vm = lab.start(lab.guest("poweroff", vdevs=lab.board.vdevs + "\n" + PASSED))
         vm.ends(64)
-        check("cannot be passed: no UIO device has it, /proc/iomem names rtc-pl031" in vm.stderr, vm.stderr)
+        check("cannot be passed: no device of VFIO's or UIO's has it, /proc/iomem names rtc-pl031" in vm.stderr, vm.stderr)
     give_clock_to_uio(lab)
     listed = lab.run_in_l1(str(lab.qvm.parent / "qvmctl"), "pass", "list")
     check(re.search(rf"^uio0 +lab_uio +{RTC_ID} +{RTC:#x},0x1000$", listed, re.MULTILINE) is not None, f"listed is {listed}")
