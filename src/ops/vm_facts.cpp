@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <fstream>
 
@@ -95,7 +94,6 @@ std::vector<ThreadFacts> threads_of_this_process() {
         std::from_chars(name.data(), name.data() + name.size(), tid);
         if (auto thread = thread_facts(tid)) all.push_back(std::move(*thread));
     });
-    std::ranges::sort(all, {}, &ThreadFacts::tid);
     return all;
 }
 
