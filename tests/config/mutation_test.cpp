@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/support.hpp"
+#include "support/sanitized.hpp"
 
 using namespace qvm;
 using namespace qvm::test;
@@ -97,7 +98,7 @@ std::string fault(const Outcome& out) {
 
 TEST_CASE("no damage to a valid file leads to a crash or to a message outside its line") {
     Mutator mutator{20240229};
-    for (int round = 0; round < 20000; ++round) {
+    for (int round = 0; round < test::rounds(20000); ++round) {
         const std::string text = mutator.mutate();
         const std::string wrong = fault(parse(text));
         if (wrong.empty()) continue;
@@ -108,7 +109,7 @@ TEST_CASE("no damage to a valid file leads to a crash or to a message outside it
 
 TEST_CASE("no damaged words on the command line lead to a crash or to a message outside their line") {
     Mutator mutator{4711};
-    for (int round = 0; round < 5000; ++round) {
+    for (int round = 0; round < test::rounds(5000); ++round) {
         std::vector<std::string> words{""};
         for (const char byte : mutator.mutate()) {
             if (byte != ' ') words.back() += byte;

@@ -6,14 +6,15 @@
 #include "config/config_check.hpp"
 #include "config/random_config.hpp"
 #include "config/whole_grammar.hpp"
+#include "support/sanitized.hpp"
 
 using namespace qvm;
 using namespace qvm::test;
 
 TEST_CASE("a random configuration is the same when it is printed and read again") {
     const WholeGrammar grammar;
-    for (std::uint64_t seed = 1; seed <= 4000; ++seed) {
-        const VmConfig config = RandomConfig{seed, grammar}.make();
+    for (int seed = 1; seed <= rounds(4000); ++seed) {
+        const VmConfig config = RandomConfig{static_cast<std::uint64_t>(seed), grammar}.make();
         const std::string fault = round_trip_fault(config, grammar, kHost);
         if (fault.empty()) continue;
         INFO("seed " << seed);

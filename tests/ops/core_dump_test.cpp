@@ -13,10 +13,10 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <optional>
 
+#include "support/temp_dir.hpp"
 #include "support/temp_tree.hpp"
 
 using namespace qvm;
@@ -69,11 +69,6 @@ struct Guest {
     GuestMemory memory;
     int resumed = 0;
 };
-
-std::string read_all(const fs::path& path) {
-    std::ifstream in{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 template <typename T>
 T at(const std::string& file, std::uint64_t offset) {
@@ -161,7 +156,7 @@ TEST_CASE("a dump is an ELF core with notes first, all memory and nothing else")
     INFO(outcome.text);
     REQUIRE(outcome.written);
     CHECK(guest.resumed == 1);
-    const std::string file = read_all(only_file(tree.path()));
+    const std::string file = test::read_file(only_file(tree.path()));
     const auto header = at<Elf64_Ehdr>(file, 0);
     CHECK(std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0);
     CHECK(header.e_type == ET_CORE);
@@ -183,7 +178,7 @@ TEST_CASE("registers come first among the notes, then who and when") {
     const test::TempTree tree;
     Guest guest;
     REQUIRE(guest.dump_to(tree.path()).written);
-    const auto all = notes(read_all(only_file(tree.path())));
+    const auto all = notes(test::read_file(only_file(tree.path())));
     REQUIRE(all.size() == 4);
     CHECK(all[0].name == "CORE");
     CHECK(all[1].name == "CORE");
@@ -234,7 +229,7 @@ TEST_CASE("a file that is half written elsewhere, or a dangling link, is never t
     const auto outcome = guest.dump_to(tree.path());
     REQUIRE(outcome.written);
     CHECK(says(outcome, names[2]));
-    CHECK(read_all(tree.path() / (names[0] + ".part")) == "mine");
+    CHECK(test::read_file(tree.path() / (names[0] + ".part")) == "mine");
 }
 
 TEST_CASE("a directory that is missing or no directory is said") {
@@ -288,7 +283,7 @@ TEST_CASE("a command gets the same bytes as a file") {
     CHECK(guest.resumed == 1);
     fs::create_directory(tree.path() / "dir");
     REQUIRE(guest.dump_to(tree.path() / "dir").written);
-    CHECK(read_all(piped) == read_all(only_file(tree.path() / "dir")));
+    CHECK(test::read_file(piped) == test::read_file(only_file(tree.path() / "dir")));
 }
 
 TEST_CASE("a command that fails or ends early is said") {

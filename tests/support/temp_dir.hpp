@@ -6,10 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace qvm::test {
 
@@ -51,7 +52,9 @@ private:
 [[nodiscard]] inline std::string read_file(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
     if (!file) throw std::runtime_error{"cannot read " + path};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    std::ostringstream text;
+    text << file.rdbuf();  // in blocks: a dump is large
+    return std::move(text).str();
 }
 
 }  // namespace qvm::test
