@@ -9,8 +9,11 @@ namespace qvm {
 /// Who looks again at what a level stood for once the guest has dealt with it.
 class EndListener {
 public:
-    /// The guest has ended an interrupt that came by the line. On any thread; may drive the line.
+    /// The guest has ended an interrupt that came by the line, or lets the line through anew. On any thread; may drive
+    /// the line.
     virtual void ended() noexcept = 0;
+    /// The guest has masked the line: until ended(), its trigger() is not to be signalled. On any thread.
+    virtual void shut() noexcept {}
 
 protected:
     ~EndListener() = default;
@@ -25,6 +28,10 @@ public:
     /// `listener` hears of the end of each interrupt from now on; it must outlive the line's use. False if the
     /// controller cannot tell. Set-up only.
     virtual bool tell_end(EndListener& /*listener*/) { return false; }
+    /// In place of set(), an eventfd by which the kernel's devices interrupt the guest within the kernel. A listener
+    /// sees to it that a level signals once, and again only after ended(), if it still stands. -1 if the controller has
+    /// none. Set-up only, when the controllers are there.
+    [[nodiscard]] virtual int trigger() noexcept { return -1; }
     /// One edge: low to high and back.
     void pulse() noexcept {
         set(true);

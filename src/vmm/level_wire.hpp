@@ -23,7 +23,7 @@ public:
 
     /// What the kernel wants for this: an eventfd that would raise the input, and is never signalled, and one that it
     /// signals at each end.
-    [[nodiscard]] int trigger() const noexcept { return trigger_.fd(); }
+    [[nodiscard]] int raiser() const noexcept { return trigger_.fd(); }
     [[nodiscard]] int end() const noexcept { return end_.fd(); }
     /// Once the kernel has both. Set-up only; the loop must outlive the wire.
     void listen(EventLoop& loop);

@@ -105,7 +105,12 @@ public:
     bool unmask(unsigned) noexcept override {
         const std::scoped_lock lock{mutex_};
         ++unmasks_;
+        masked_ = false;
         return !gone;
+    }
+    void mask(unsigned) noexcept override {
+        const std::scoped_lock lock{mutex_};
+        masked_ = true;
     }
     [[nodiscard]] std::uint64_t messages() const noexcept override { return message_count; }
     unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
@@ -126,6 +131,11 @@ public:
     [[nodiscard]] unsigned unmasks() const {
         const std::scoped_lock lock{mutex_};
         return unmasks_;
+    }
+    /// Since the last unmask().
+    [[nodiscard]] bool masked() const {
+        const std::scoped_lock lock{mutex_};
+        return masked_;
     }
     /// As the kernel does when the device interrupts.
     void fire(unsigned kind, unsigned vector = 0) const {
@@ -158,6 +168,7 @@ private:
     std::map<unsigned, unsigned> interrupts_;
     std::map<unsigned, std::vector<int>> triggers_;
     unsigned unmasks_ = 0;
+    bool masked_ = false;
     bool is_placed_ = false;
     std::size_t link_ = 0x34;
 };
@@ -200,7 +211,12 @@ public:
     void end() const {
         for (EndListener* listener : listeners_) listener->ended();
     }
+    void mask() const {
+        for (EndListener* listener : listeners_) listener->shut();
+    }
+    [[nodiscard]] int trigger() noexcept override { return fd; }
     RecordingIrq wire;
+    int fd = -1;  ///< its trigger
 
 private:
     std::vector<EndListener*> listeners_;

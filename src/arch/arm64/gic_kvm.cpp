@@ -83,7 +83,7 @@ void KernelGic::tell_ends(const KvmVm& vm) {
         LevelWire* const level = wires_[i].level();
         if (level == nullptr) continue;
         kvm_irqfd request{};
-        request.fd = static_cast<std::uint32_t>(level->trigger());
+        request.fd = static_cast<std::uint32_t>(level->raiser());
         request.resamplefd = static_cast<std::uint32_t>(level->end());
         request.gsi = i;
         request.flags = KVM_IRQFD_FLAG_RESAMPLE;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace qvm::x86 {
 
@@ -47,23 +48,21 @@ class Ioapic::Pin final : public IrqLine {
 public:
     Pin(Ioapic& owner, unsigned number) noexcept : owner_{owner}, number_{number} {}
     void set(bool high) noexcept override { owner_.drive(number_, high); }
-    bool tell_end(EndListener& listener) override {
-        listeners_.push_back(&listener);
-        return true;
-    }
-    void tell_ended() const noexcept {
-        for (EndListener* listener : listeners_) listener->ended();
-    }
+    bool tell_end(EndListener& listener) override;
+    [[nodiscard]] int trigger() noexcept override { return owner_.router_.trigger(owner_.gsi(number_)); }
+    void tell() noexcept;
 
 private:
     std::vector<EndListener*> listeners_;  ///< fixed once the vCPUs run
     Ioapic& owner_;
     unsigned number_;
+    std::mutex telling_;  // what is told last is true; the owner's is taken inside
 };
 
 struct Ioapic::Entry {
     unsigned gsi = 0;
     bool high = false;
+    bool heard = false;  ///< somebody listens; he may send the message behind our back. Fixed once the vCPUs run
     std::uint64_t bits = entry::kMasked;
     std::optional<MsiMessage> routed{};  ///< what the router sends for this pin now
 
@@ -107,6 +106,24 @@ Ioapic::Ioapic(MsiRouter& router, std::optional<std::uint8_t> id, unsigned pins)
 
 Ioapic::~Ioapic() = default;
 
+bool Ioapic::Pin::tell_end(EndListener& listener) {
+    owner_.entries_[number_].heard = true;
+    listeners_.push_back(&listener);
+    return true;
+}
+
+void Ioapic::Pin::tell() noexcept {
+    if (listeners_.empty()) return;
+    const std::lock_guard lock{telling_};
+    const bool open = owner_.lets_through(number_);
+    for (EndListener* listener : listeners_) open ? listener->ended() : listener->shut();
+}
+
+bool Ioapic::lets_through(unsigned pin) const noexcept {
+    const std::lock_guard lock{mutex_};
+    return !entries_[pin].masked();
+}
+
 unsigned Ioapic::lines() const noexcept { return static_cast<unsigned>(pins_.size()); }
 
 IrqLine& Ioapic::line(unsigned number) {
@@ -147,18 +164,18 @@ void Ioapic::write(std::uint64_t offset, std::span<const std::byte> data) noexce
         return;
     }
     const std::uint32_t value = value_of(data);
-    Pins ended;
+    Pins changed;
     {
         const std::lock_guard lock{mutex_};
         if (reg == MemoryReg::IoRegSel) {
             select_ = static_cast<std::uint8_t>(value);
         } else if (reg == MemoryReg::IoWin) {
-            ended = write_indirect(value);
+            changed = write_indirect(value);
         } else {
-            ended = end_locked(static_cast<std::uint8_t>(value));
+            changed = end_locked(static_cast<std::uint8_t>(value));
         }
     }
-    tell_ended(ended);
+    tell(changed);
 }
 
 std::uint32_t Ioapic::read_indirect() const noexcept {
@@ -182,23 +199,26 @@ Ioapic::Pins Ioapic::write_indirect(std::uint32_t value) noexcept {
     if (static_cast<IndirectReg>(select_) == IndirectReg::Id) id_ = value & kIdMask;
     if (select_ < kFirst || (select_ - kFirst) / 2 >= entries_.size()) return {};
     const unsigned pin = (select_ - kFirst) / 2U;
-    Pins ended;
-    ended.set(pin, write_entry(entries_[pin], (select_ & 1) != 0, value));
-    return ended;
+    Pins changed;
+    changed.set(pin, write_entry(entries_[pin], (select_ & 1) != 0, value));
+    return changed;
 }
 
-/// True if that has ended a level.
+/// True if that has ended a level, or has changed what those who listen must know. What is still in service then may
+/// end with a vector that the entry no longer has: they look now.
 bool Ioapic::write_entry(Entry& entry, bool upper, std::uint32_t value) noexcept {
     const std::uint64_t wanted = upper ? (entry.bits & 0xffff'ffff) | static_cast<std::uint64_t>(value) << 32
                                        : (entry.bits & ~0xffff'ffffULL) | value;
-    entry.bits = (wanted & entry::kWritable) | (entry.bits & entry::kRemoteIrr);
+    const std::uint64_t before =
+        std::exchange(entry.bits, (wanted & entry::kWritable) | (entry.bits & entry::kRemoteIrr));
     // Software that has no EOI register ends a level by making it an edge for a moment.
     const bool ended = entry.remote_irr() && !entry.level();
     if (ended) entry.bits &= ~entry::kRemoteIrr;
-    if (entry.masked()) return ended;
+    const bool tells = ended || (entry.heard && entry.bits != before);
+    if (entry.masked()) return tells;
     update_route(entry);
-    if (entry.level()) deliver_level(entry);
-    return ended;
+    if (!tells && entry.level()) deliver_level(entry);
+    return tells;
 }
 
 /// A masked entry keeps its last route: the kernel tells the end of an interrupt only for vectors that are in its
@@ -236,28 +256,29 @@ void Ioapic::end_of_interrupt(std::uint8_t vector) noexcept {
         const std::lock_guard lock{mutex_};
         ended = end_locked(vector);
     }
-    tell_ended(ended);
+    tell(ended);
 }
 
 /// Several pins may share the vector; all of them are ended. A level with somebody who looks after it is delivered
-/// again once he has looked.
+/// again once he has looked. What he has sent himself nobody has seen here: he hears of each end with the vector.
 Ioapic::Pins Ioapic::end_locked(std::uint8_t vector) noexcept {
     Pins ended;
     for (std::size_t pin = 0; pin < entries_.size(); ++pin) {
         Entry& entry = entries_[pin];
-        if (!entry.remote_irr() || entry.vector() != vector) continue;
+        if (entry.vector() != vector || !(entry.remote_irr() || (entry.heard && entry.level()))) continue;
         entry.bits &= ~entry::kRemoteIrr;
         ended.set(pin);
     }
     return ended;
 }
 
-/// Without the lock: who hears of it may drive the pin.
-void Ioapic::tell_ended(const Pins& pins) noexcept {
+/// Without the lock: who hears of it may drive the pin. While the guest keeps the pin masked he hears that, and nobody
+/// looks at the level: a driver that masks before the end has not dealt with it yet.
+void Ioapic::tell(const Pins& pins) noexcept {
     if (pins.none()) return;
     for (std::size_t pin = 0; pin < pins_.size(); ++pin) {
         if (!pins.test(pin)) continue;
-        pins_[pin]->tell_ended();
+        pins_[pin]->tell();
         const std::lock_guard lock{mutex_};
         Entry& entry = entries_[pin];
         if (!entry.masked() && entry.level()) deliver_level(entry);

@@ -58,7 +58,8 @@ private:
     void deliver_level(Entry& entry) noexcept;
     void update_route(Entry& entry) noexcept;
     [[nodiscard]] Pins end_locked(std::uint8_t vector) noexcept;
-    void tell_ended(const Pins& pins) noexcept;
+    [[nodiscard]] bool lets_through(unsigned pin) const noexcept;
+    void tell(const Pins& pins) noexcept;
 
     MsiRouter& router_;
     const unsigned gsi_base_;

@@ -22,6 +22,7 @@ public:
         listeners_.push_back(&listener);
         return line_ == nullptr || line_->tell_end(listener);
     }
+    [[nodiscard]] int trigger() noexcept override { return line_ == nullptr ? -1 : line_->trigger(); }
 
 private:
     std::vector<EndListener*> listeners_;

@@ -20,6 +20,10 @@ void SharedWire::ended() noexcept {
     for (EndListener* listener : listeners_) listener->ended();
 }
 
+void SharedWire::shut() noexcept {
+    for (EndListener* listener : listeners_) listener->shut();
+}
+
 void IntxPin::set(bool high) noexcept {
     const std::scoped_lock lock{mutex_};
     high_ = high;

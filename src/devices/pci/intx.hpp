@@ -24,6 +24,9 @@ public:
     /// As IrqLine::tell_end(); each function's listener hears of the end of any function's interrupt.
     bool tell_end(EndListener& listener);
     void ended() noexcept override;
+    void shut() noexcept override;
+    /// As IrqLine::trigger(), for all functions.
+    [[nodiscard]] int trigger() noexcept { return line_.trigger(); }
 
 private:
     IrqLine& line_;
@@ -41,6 +44,7 @@ public:
     /// The device's side.
     void set(bool high) noexcept override;
     bool tell_end(EndListener& listener) override { return wire_.tell_end(listener); }
+    [[nodiscard]] int trigger() noexcept override { return wire_.trigger(); }
     /// What the interrupt status bit shows: the device's side, whatever the guest has disabled (6.2.3).
     [[nodiscard]] bool high() const noexcept;
     /// The guest's side: closed while it uses MSI-X or has set Interrupt Disable.

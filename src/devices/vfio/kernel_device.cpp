@@ -139,11 +139,8 @@ public:
         if (fds.empty()) return set_irqs(index, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, {});
         return set_irqs(index, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, fds);
     }
-    bool unmask(unsigned index) noexcept override {
-        constexpr std::uint32_t kUnmask = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK;
-        IrqSetHead request{.argsz = sizeof request, .flags = kUnmask, .index = index, .start = 0, .count = 1};
-        return ::ioctl(fd_.get(), VFIO_DEVICE_SET_IRQS, &request) == 0;
-    }
+    bool unmask(unsigned index) noexcept override { return act(index, VFIO_IRQ_SET_ACTION_UNMASK); }
+    void mask(unsigned index) noexcept override { (void)act(index, VFIO_IRQ_SET_ACTION_MASK); }
 
     [[nodiscard]] std::uint64_t messages() const noexcept override { return host_messages(name_); }
     unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
@@ -159,6 +156,12 @@ private:
         const std::uint64_t size = regions_[region].what.size;
         if (offset > size || length > size - offset) return std::nullopt;
         return static_cast<off_t>(regions_[region].offset + offset);
+    }
+
+    bool act(std::uint32_t index, std::uint32_t action) noexcept {
+        IrqSetHead request{
+            .argsz = sizeof request, .flags = VFIO_IRQ_SET_DATA_NONE | action, .index = index, .start = 0, .count = 1};
+        return ::ioctl(fd_.get(), VFIO_DEVICE_SET_IRQS, &request) == 0;
     }
 
     [[nodiscard]] bool set_irqs(std::uint32_t index, std::uint32_t flags, std::span<const int> fds) noexcept {

@@ -99,7 +99,8 @@ void PassedInterrupts::connect() {
 }
 
 void PassedInterrupts::start(EventLoop& loop) {
-    pin_watch_ = loop.watch(pin_event_, [this] { fired(); });
+    pin_trigger_ = pin_.trigger();
+    if (pin_trigger_ < 0) pin_watch_ = loop.watch(pin_event_, [this] { fired(); });
     const std::scoped_lock lock{mutex_};
     started_ = true;
     use(has_pin_ ? Mode::Intx : Mode::Off);
@@ -138,7 +139,7 @@ unsigned PassedInterrupts::kind_of(Mode mode) noexcept {
 }
 
 int PassedInterrupts::trigger(Mode mode, unsigned vector) noexcept {
-    if (mode == Mode::Intx) return pin_event_.fd();
+    if (mode == Mode::Intx) return pin_trigger_ < 0 ? pin_event_.fd() : pin_trigger_;
     if (held_) return -1;
     return mode == Mode::Msi ? msi_->trigger(vector) : msix_->trigger(vector);
 }
@@ -180,6 +181,7 @@ void PassedInterrupts::arm(Mode mode, unsigned count) noexcept {
     // What the host does not give once it is not asked for again until the guest starts anew.
     armed_ = count;
     if (device_.set_triggers(kind_of(mode), fds_)) {
+        if (mode == Mode::Intx && !(pin_open_ && line_open_)) hold_pin();
         if (mode != Mode::Intx && vectors_event_ != nullptr) vectors_event_->signal();
         return;
     }
@@ -212,20 +214,39 @@ void PassedInterrupts::fired() noexcept {
 /// On a vCPU's thread. If the device still pulls, the kernel signals anew.
 void PassedInterrupts::ended() noexcept {
     const std::scoped_lock lock{mutex_};
+    line_open_ = true;
     if (pin_open_) look_again();
+}
+
+void PassedInterrupts::shut() noexcept {
+    const std::scoped_lock lock{mutex_};
+    line_open_ = false;
+    hold_pin();
 }
 
 /// Of what has been the device's level while nobody could see it, the end has not been seen either.
 void PassedInterrupts::gate_pin(bool open) noexcept {
     if (open && !pin_open_) look_again();
+    if (!open && pin_open_) hold_pin();
     pin_open_ = open;
     pin_.open(open);
 }
 
+/// Whether the kernel has signalled its trigger nobody here knows; what is not masked stays so.
 void PassedInterrupts::look_again() noexcept {
-    if (mode_ != Mode::Intx || !pin_.high()) return;
-    pin_.set(false);
+    if (mode_ != Mode::Intx) return;
+    if (pin_trigger_ < 0) {
+        if (!pin_.high()) return;
+        pin_.set(false);
+    } else if (!line_open_) {
+        return;
+    }
     (void)device_.unmask(VfioDevice::kIntx);
+}
+
+/// What would go by its trigger would go past the guest's mask.
+void PassedInterrupts::hold_pin() noexcept {
+    if (mode_ == Mode::Intx && pin_trigger_ >= 0) device_.mask(VfioDevice::kIntx);
 }
 
 }  // namespace qvm

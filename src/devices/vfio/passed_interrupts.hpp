@@ -68,9 +68,11 @@ private:
     void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
 
     void ended() noexcept override;
+    void shut() noexcept override;
     void fired() noexcept;
     void gate_pin(bool open) noexcept;
     void look_again() noexcept;
+    void hold_pin() noexcept;
     [[nodiscard]] static unsigned kind_of(Mode mode) noexcept;
     [[nodiscard]] int trigger(Mode mode, unsigned vector) noexcept;
     [[nodiscard]] unsigned wanted(Mode mode) const noexcept;
@@ -82,7 +84,8 @@ private:
     GuestFault& refused_;
     IntxPin pin_;
     bool has_pin_ = false;
-    EventFd pin_event_;
+    int pin_trigger_ = -1;  ///< of the guest's line; -1: it is driven here. Fixed once the guest runs
+    EventFd pin_event_;     ///< in that case
     const EventFd* vectors_event_ = nullptr;
     std::optional<Msi> msi_;
     std::size_t msix_control_ = 0;
@@ -93,11 +96,12 @@ private:
     std::mutex mutex_;  // guards all below and msi_; those of msix_, pin_ and their wire are taken inside
     Mode mode_ = Mode::Off;
     bool held_ = false;
-    bool pin_open_ = true;  ///< the guest lets its level through
-    unsigned armed_ = 0;    ///< vectors that the kernel has allocated
-    bool started_ = false;  ///< before that the device stays silent
-    std::vector<int> fds_;  ///< room for all of a kind, so that a guest's write allocates nothing
-    Watch pin_watch_;       // last: its callback uses the rest
+    bool pin_open_ = true;   ///< the guest lets its level through
+    bool line_open_ = true;  ///< and so it does at the controller
+    unsigned armed_ = 0;     ///< vectors that the kernel has allocated
+    bool started_ = false;   ///< before that the device stays silent
+    std::vector<int> fds_;   ///< room for all of a kind, so that a guest's write allocates nothing
+    Watch pin_watch_;        // last: its callback uses the rest
 };
 
 }  // namespace qvm

@@ -51,8 +51,11 @@ public:
     [[nodiscard]] virtual bool set_triggers(unsigned index, std::span<const int> fds) noexcept = 0;
     /// Whether the kernel masks the interrupts of this kind when they fire.
     [[nodiscard]] virtual bool masks(unsigned index) const noexcept = 0;
-    /// Lets an interrupt that the kernel masked when it fired come again. False if the kernel refuses.
+    /// Lets an interrupt that the kernel masked when it fired, or mask() has, come again: at once if it still stands.
+    /// False if the kernel refuses.
     virtual bool unmask(unsigned index) noexcept = 0;
+    /// The interrupt does not fire until unmask().
+    virtual void mask(unsigned index) noexcept = 0;
 
     /// How many messages (MSI, MSI-X) the host has had of its vectors; 0 if that is not known. Begins anew with the
     /// vectors. Takes the time to read some files.

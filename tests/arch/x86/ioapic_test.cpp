@@ -5,10 +5,13 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <random>
+#include <string>
+#include <utility>
 
 #include "arch/x86/vdevs.hpp"
 #include "devices/catalog.hpp"
 #include "support/fake_context.hpp"
+#include "support/fake_vfio.hpp"
 
 namespace qvm::x86 {
 namespace {
@@ -185,6 +188,86 @@ TEST_CASE("an ioapic tells the end of an interrupt before it looks whether the l
     CHECK(board.router.sent.size() == 3);
     board.program(10, 0x40);  // an edge for a moment
     CHECK(device.ends == 3);
+}
+
+namespace {
+
+/// Who signals the pin's eventfd himself, as the kernel does for a device of the host.
+struct Straight final : EndListener {
+    explicit Straight(Board& wanted, unsigned pin) : board{wanted} { CHECK(board.ioapic.line(pin).tell_end(*this)); }
+    void ended() noexcept override {
+        heard += "ended ";
+        const auto found = board.router.routes.find(10);
+        route = found == board.router.routes.end() ? 0 : found->second.data & 0xff;
+    }
+    void shut() noexcept override { heard += "shut "; }
+    [[nodiscard]] std::string take() { return std::exchange(heard, {}); }
+    Board& board;
+    std::string heard;
+    std::uint32_t route = 0;  ///< the vector at that time
+};
+
+}  // namespace
+
+TEST_CASE("an ioapic's pin gives the router's eventfd to those who signal it without the ioapic") {
+    test::NumberedRouter router;
+    Ioapic first{router}, second{router};
+    CHECK(first.line(7).trigger() == test::NumberedRouter::kFirst + 7);
+    CHECK(second.line(7).trigger() == test::NumberedRouter::kFirst + 31);
+}
+
+TEST_CASE("an ioapic tells the end of a level that it has not sent itself, by its vector") {
+    Board board;
+    Straight device{board, 10};
+    board.program(10, 0x40 | kLevel);
+    CHECK(device.take() == "ended ");
+    board.ioapic.end_of_interrupt(0x41);
+    CHECK(device.take().empty());
+    board.ioapic.end_of_interrupt(0x40);
+    board.put(kEoi, 0x40);
+    CHECK(device.take() == "ended ended ");
+    CHECK(board.router.sent.empty());
+    // Another on the same pin has his level all the same.
+    board.ioapic.line(10).set(true);
+    board.ioapic.end_of_interrupt(0x40);
+    CHECK(device.take() == "ended ");
+    CHECK(board.router.sent.size() == 2);
+    CHECK((board.low(10) & kIrr) != 0);
+    // Nobody ends an edge.
+    board.program(10, 0x40);
+    (void)device.take();
+    board.ioapic.end_of_interrupt(0x40);
+    CHECK(device.take().empty());
+}
+
+TEST_CASE("an ioapic tells of a masked pin, and its end only when the guest lets it through again") {
+    Board board;
+    Straight device{board, 10};
+    board.program(10, 0x40 | kLevel);
+    board.ioapic.line(10).set(true);
+    board.program(10, 0x40 | kLevel | kMasked);
+    CHECK(device.take() == "ended shut ");
+    board.ioapic.end_of_interrupt(0x40);
+    CHECK(device.take() == "shut ");
+    board.program(10, 0x40 | kLevel);
+    CHECK(device.take() == "ended ");
+    CHECK(board.router.sent.size() == 2);
+}
+
+TEST_CASE("an ioapic whose entry moves lets those who listen look, once the new vector is in force") {
+    Board board;
+    Straight device{board, 10};
+    board.program(10, 0x40 | kLevel);
+    board.program(10, 0x40 | kLevel);
+    CHECK(device.take() == "ended ");
+    board.program(10, 0x41 | kLevel);
+    CHECK(device.take() == "ended ");
+    CHECK(device.route == 0x41);
+    board.program(10, 0x41 | kLevel, 3);
+    CHECK(device.take() == "ended ");
+    // What was in service ends with a vector that nobody has.
+    board.ioapic.end_of_interrupt(0x40);
+    CHECK(device.take().empty());
 }
 
 TEST_CASE("an ioapic ends a level by its EOI register too, and only for the vector named") {

@@ -80,6 +80,64 @@ TEST_CASE("what comes by a pin that the guest has disabled waits until it looks 
     CHECK(guest.line.wire.wait_high());
 }
 
+/// The line has an eventfd of the kernel's.
+struct StraightGuest : PassedGuest {
+    static constexpr int kTrigger = 77;
+    StraightGuest() {
+        line.fd = kTrigger;
+        add_pin(device);
+    }
+};
+
+TEST_CASE("a passed pin signals the line within the kernel, and is unmasked at each end") {
+    StraightGuest guest;
+    guest.start();
+    CHECK(guest.device.triggers(VfioDevice::kIntx) == std::vector{StraightGuest::kTrigger});
+    guest.line.end();
+    guest.line.end();
+    CHECK(guest.device.unmasks() == 2);
+    CHECK(guest.line.wire.rises() == 0);
+}
+
+TEST_CASE("a passed pin that the guest has disabled, or whose line it has masked, does not signal within the kernel") {
+    StraightGuest guest;
+    guest.start();
+    guest.driver().set_command(PciDriver::kInterruptDisable);
+    CHECK(guest.device.masked());
+    guest.line.end();
+    CHECK(guest.device.masked());
+    guest.line.mask();
+    guest.driver().set_command(0);
+    CHECK(guest.device.masked());
+    CHECK(guest.device.unmasks() == 0);
+    guest.line.end();
+    CHECK_FALSE(guest.device.masked());
+    guest.line.mask();
+    CHECK(guest.device.masked());
+    guest.line.end();
+    CHECK_FALSE(guest.device.masked());
+    guest.driver().set_command(PciDriver::kInterruptDisable);
+    guest.driver().set_command(0);
+    CHECK_FALSE(guest.device.masked());
+}
+
+TEST_CASE("a passed pin comes back from MSI as closed as the guest has left it") {
+    StraightGuest guest;
+    add_msi(guest.device, 0);
+    guest.start();
+    const PciDriver driver = guest.driver();
+    driver.set_config(kMsi + 2, 1, 2);
+    guest.line.mask();
+    guest.line.end();
+    CHECK(guest.device.unmasks() == 0);
+    guest.line.mask();
+    driver.set_config(kMsi + 2, 0, 2);
+    CHECK(guest.device.triggers(VfioDevice::kIntx) == std::vector{StraightGuest::kTrigger});
+    CHECK(guest.device.masked());
+    guest.line.end();
+    CHECK_FALSE(guest.device.masked());
+}
+
 TEST_CASE("a passed pin that the host cannot give is an error before the guest runs") {
     PassedGuest guest;
     add_pin(guest.device);
