@@ -17,6 +17,7 @@
 #include "config/help.hpp"
 #include "config/json_text.hpp"
 #include "config/language.hpp"
+#include "config/passed_memory.hpp"
 #include "config/print_config.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
@@ -190,8 +191,9 @@ int start(const Arguments& arguments, Report& report) {
     if (!arguments.host_map.empty()) reader.add_host_map(arguments.host_map);
     reader.add_argv(arguments.words);
     if (const auto question = reader.question()) return answer(*question, catalog);
-    const auto config = reader.read(catalog, {.skip_unknown_vdevs = arguments.skip_unknown_vdevs});
+    auto config = reader.read(catalog, {.skip_unknown_vdevs = arguments.skip_unknown_vdevs});
     if (!config) return kExitConfig;
+    take_passed_memory(*config, report.diagnostics);
     const bool only_check = arguments.check || !arguments.print.empty();
     const Purpose purpose = only_check ? Purpose::Check : Purpose::Run;
     const auto plan = plan_vm(*config, catalog, purpose, report.diagnostics);

@@ -12,6 +12,7 @@
 #include "config/vm_config.hpp"
 #include "devices/irq_table.hpp"
 #include "devices/pci/host.hpp"
+#include "devices/platform/host_platform.hpp"
 #include "devices/vdev.hpp"
 #include "vcpu/dispatch.hpp"
 #include "vcpu/vcpu.hpp"
@@ -117,7 +118,9 @@ public:
 
 /// Judges all of the configuration that depends on the board. Reads files; starts nothing. A plan that found errors
 /// still builds a machine to place vdevs on, so that their errors can be told in the same run, but not one to boot.
-/// `config` must outlive the plan, which is never null.
-[[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics);
+/// Images in the host's memory are read by `host`; null: nobody looks at them, and what depends on them is not judged.
+/// `config` must outlive the plan, which is never null. Throws HostError if the host's memory cannot be had.
+[[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics,
+                                                    const HostPlatform* host = nullptr);
 
 }  // namespace qvm

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/print_config.hpp"
 
+#include <algorithm>
 #include <initializer_list>
+#include <ranges>
 #include <vector>
 
 #include "config/language.hpp"
@@ -25,6 +27,9 @@ std::string quoted_byte(std::string_view text, std::size_t at) {
     return {byte};
 }
 
+/// What is passed is printed with its `pass`.
+bool is_line(const MemorySpec& memory) noexcept { return !memory.host; }
+
 class Printer {
 public:
     explicit Printer(const VmConfig& config) : config_{config} {}
@@ -32,7 +37,7 @@ public:
     std::string run() {
         head();
         // Without memory of its own the guest has that of a `pass`, which must come before any `load`.
-        const bool loads_first = !config_.memory.empty();
+        const bool loads_first = std::ranges::any_of(config_.memory, is_line);
         if (loads_first) loads();
         if (config_.cmdline) global("cmdline", {config_.cmdline->text});
         for (const CpuSpec& each : config_.cpus) cpu(each);
@@ -80,7 +85,7 @@ private:
         for (const LogRule& each : config_.loggers)
             global("logger", {severities_text(each.severities), std::string{destination_name(each.destination)}});
         for (const SetSpec& each : config_.variables) global("set", {each.name, each.value});
-        for (const MemorySpec& each : config_.memory)
+        for (const MemorySpec& each : config_.memory | std::views::filter(is_line))
             global(each.rom ? "rom" : "ram", {address_text(each.range.start()) + ',' + length_text(each.range.size())});
     }
 

@@ -23,4 +23,19 @@ bool VdevSpec::on_pci() const noexcept {
     return place == nullptr || place->space == GuestLocation::Space::Pci;
 }
 
+PassAttributes pass_attributes(std::string_view letters) noexcept {
+    const bool relative = letters.empty() || letters.find_first_of("+-") != std::string_view::npos;
+    PassAttributes out{.read = relative, .write = relative};
+    bool value = true;
+    for (const char letter : letters) {
+        if (letter == '+' || letter == '-') value = letter == '+';
+        if (letter == 'r') out.read = value;
+        if (letter == 'w') out.write = value;
+        if (letter == 'c') out.cached = value;
+        if (letter == 'n') out.cached = !value;
+        if (letter == 'm') out.memory = value;
+    }
+    return out;
+}
+
 }  // namespace qvm

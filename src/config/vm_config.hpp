@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -97,6 +98,16 @@ struct NumberPair {
 /// What a `pass loc` of memory without a length gives: one page (qvmconf specification 2.7).
 inline constexpr std::uint64_t kDefaultPassLength = 4 * kKiB;
 
+/// What the letters of a `pass loc` ask for.
+struct PassAttributes {
+    bool read = false;
+    bool write = false;
+    bool cached = false;
+    bool memory = false;  ///< the guest is to take it for RAM
+};
+/// Without letters, and before a `+` or `-`, they are `rwn`. `x` needs `r`; `d e s t b` have no effect.
+[[nodiscard]] PassAttributes pass_attributes(std::string_view letters) noexcept;
+
 /// `pass loc`: a stretch of the host that the guest gets.
 struct PassLocation {
     GuestLocation guest;                  ///< for PCI perhaps only what the device is
@@ -105,7 +116,14 @@ struct PassLocation {
     Place where{};
     bool operator==(const PassLocation&) const = default;
     /// Whether the guest is to take it for RAM.
-    [[nodiscard]] bool is_memory() const noexcept { return attributes.find('m') != std::string::npos; }
+    [[nodiscard]] bool is_memory() const noexcept { return pass_attributes(attributes).memory; }
+    /// Neither ports nor a PCI device.
+    [[nodiscard]] bool has_address() const noexcept {
+        return guest.space == GuestLocation::Space::Default || guest.space == GuestLocation::Space::Memory;
+    }
+    /// Of what has an address: bytes, and the host-physical start.
+    [[nodiscard]] std::uint64_t size() const noexcept { return guest.length.value_or(kDefaultPassLength); }
+    [[nodiscard]] std::uint64_t host_start() const noexcept { return host ? host->address : guest.address; }
 };
 
 /// `pass intr line[,t|u][=vector]`.
@@ -163,11 +181,20 @@ struct VdevSpec {
     [[nodiscard]] bool on_pci() const noexcept;
 };
 
-/// `ram` or `rom`. The start is resolved: without one in the file it follows the highest earlier ram or rom.
+/// `ram` or `rom`, or RAM that is passed. The start is resolved: without one in the file it follows the highest earlier
+/// ram or rom.
 struct MemorySpec {
     bool rom = false;
     Range range;
     Place where;
+    /// Memory of the host's that is kept away from its kernel.
+    struct Host {
+        std::uint64_t start = 0;  ///< host-physical
+        bool cached = false;
+        bool kept = false;  ///< the guest finds what is in it, not zeroes
+        bool operator==(const Host&) const = default;
+    };
+    std::optional<Host> host{};  ///< for RAM by `pass` only
     bool operator==(const MemorySpec&) const = default;
 };
 
@@ -190,7 +217,8 @@ struct LoadSpec {
     Blob blob = Blob::Sniff;
     std::optional<std::uint64_t> address;
     std::string path;
-    Place where;  ///< of the argument
+    Place where;          ///< of the argument
+    bool passed = false;  ///< no file, but memory of the host's, which `path` names in messages
     bool operator==(const LoadSpec&) const = default;
 };
 

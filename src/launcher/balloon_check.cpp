@@ -24,6 +24,8 @@ namespace {
     const Settings settings = settings_of(config);
     if (settings.lock_memory) return "'set host-lock-memory'";
     if (settings.prefault) return "'set host-prefault'";
+    const auto is_passed = [](const MemorySpec& memory) { return memory.host.has_value(); };
+    if (std::ranges::any_of(config.memory, is_passed)) return "'pass' of RAM (m)";
     return std::ranges::any_of(config.passed, pins_memory) ? "'pass' of a PCI device" : "";
 }
 

@@ -103,6 +103,7 @@ void DeclaredDevices::place(const PassSpec& pass) {
 void DeclaredDevices::place(const PassLocation& location) {
     const GuestLocation& guest = location.guest;
     if (guest.space == Space::Pci) return place_pci(location);
+    if (location.is_memory()) return;  // has its place among the guest's memory
     const std::uint64_t size = guest.length.value_or(guest.space == Space::Io ? 1 : kDefaultPassLength);
     addresses_.take(guest.space, guest.address, size, "pass", location.where);
 }

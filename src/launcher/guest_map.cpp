@@ -125,7 +125,8 @@ void append_functions(const std::vector<GuestMap::Function>& functions, std::str
 GuestMap make_guest_map(const VmConfig& config, const Buses& buses, const IrqTable& irqs, const PciHost* pci) {
     GuestMap map{windows(buses.mmio), windows(buses.pio), {}, {}};
     if (pci != nullptr) map.functions = functions(*pci, irqs);
-    for (const MemorySpec& memory : config.memory) map.memory.push_back({memory.range, memory.rom ? "rom" : "ram"});
+    for (const MemorySpec& memory : config.memory)
+        map.memory.push_back({memory.range, memory.host ? "ram, passed" : memory.rom ? "rom" : "ram"});
     add_passed(config, map);
     const auto start = [](const GuestMap::Window& window) { return window.range.start(); };
     std::ranges::sort(map.memory, {}, start);

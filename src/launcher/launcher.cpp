@@ -13,6 +13,7 @@
 #include <iterator>
 #include <utility>
 
+#include "config/passed_memory.hpp"
 #include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
 #include "launcher/balloon_check.hpp"
@@ -20,6 +21,7 @@
 #include "launcher/life.hpp"
 #include "launcher/memory_setup.hpp"
 #include "launcher/passed_devices.hpp"
+#include "launcher/passed_ram_check.hpp"
 #include "launcher/placed_board.hpp"
 #include "launcher/thread_places.hpp"
 #include "ops/core_dump.hpp"
@@ -263,6 +265,7 @@ private:
 void check_host(const VmConfig& config, Diagnostics& diagnostics) {
     check_memory(config, diagnostics);
     check_balloon(config, diagnostics);
+    check_passed_ram(config, diagnostics);
     if (!config.user) return;
     try {
         (void)find_identity(*config.user);
@@ -290,7 +293,11 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     const auto foreign = foreign_sign(config, this_board());
     report_unavailable(config, catalog, foreign, purpose, diagnostics);
     if (foreign) return plan_foreign(config, foreign->board, diagnostics);
-    if (!config.damage.memory && !config.damage.loads) return plan_board(config, diagnostics);
+    // A check may be made on another host than the one whose memory holds images.
+    std::optional<HostPlatform> host;
+    const bool reads = purpose == Purpose::Run && !diagnostics.has_errors() && !passed_images(config).empty();
+    if (reads) host.emplace(settings_of(config).host_devmem);
+    if (!config.damage.memory && !config.damage.loads) return plan_board(config, diagnostics, host ? &*host : nullptr);
     // Where images would lie in a part of the memory, or what a part of them lacks, is of no interest.
     check_images(config, diagnostics);
     Diagnostics unsaid;

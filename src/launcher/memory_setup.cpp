@@ -3,6 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "devices/platform/host_platform.hpp"
 #include "vmm/error.hpp"
 #include "vmm/host_memory.hpp"
 #include "vmm/lock_memory.hpp"
@@ -18,7 +23,7 @@ std::uint64_t bytes_of(HugePages size) noexcept { return size == HugePages::Size
 std::uint64_t bytes_on(const VmConfig& config, HugePages wanted, std::uint64_t page) noexcept {
     std::uint64_t sum = 0;
     for (const MemorySpec& line : config.memory)
-        if (page_for(line, wanted) == page) sum += line.range.size();
+        if (!line.host && page_for(line, wanted) == page) sum += line.range.size();
     return sum;
 }
 
@@ -48,8 +53,29 @@ void require_free_memory(const VmConfig& config, HugePages wanted) {
 /// Before anything exists, for a limit that is too low shows at every corner.
 void require_lockable(const VmConfig& config) {
     std::uint64_t wanted = lock_wanted(static_cast<unsigned>(config.cpus.size()) + kMoreThreads);
-    for (const MemorySpec& line : config.memory) wanted += line.range.size();
+    for (const MemorySpec& line : config.memory)
+        if (!line.host) wanted += line.range.size();
     if (const auto refusal = lock_refusal(lock_budget(config.user.has_value()), wanted)) throw HostError{*refusal};
+}
+
+/// RAM by `pass`: what is kept away from the host's kernel. It begins as zeroes, as any RAM does, unless the user has
+/// said that something is in it.
+void add_passed(const MemorySpec& line, const HostPlatform& host, GuestMemory& memory, Log& log) {
+    const Range from = Range::make(line.host->start, line.range.size()).value();
+    HostRegion region = host.map(from, line.host->cached);
+    if (region.first % GuestMemory::kSmallPage != 0)
+        throw HostError{
+            fmt::format("{} has {:#x} not at the beginning of a page: it cannot be RAM", region.title, from.start())};
+    region.pages.keep(region.first, region.length);
+    if (!line.host->kept) std::ranges::fill(region.pages.bytes(), std::byte{0});
+    memory.add(line.range, std::move(region.pages));
+    const std::string what =
+        fmt::format("the guest's RAM at {:#x} to {:#x} is ", line.range.start(), line.range.last());
+    if (host.device_at(from) == nullptr)
+        log.warn(fmt::format("{}{} by /dev/mem: the host's kernel does not know", what, region.title));
+    else
+        log.info(
+            fmt::format("{}that of {} at {:#x}, which this process has uncached", what, region.title, from.start()));
 }
 
 }  // namespace
@@ -76,14 +102,21 @@ void prepare_process(const VmConfig& config) {
     expect_locking();
 }
 
-void make_memory(const VmConfig& config, GuestMemory& memory, Log& log) {
+void make_memory(const VmConfig& config, GuestMemory& memory, Log& log, const std::filesystem::path& root) {
     const Settings settings = settings_of(config);
     require_huge_pages(config, settings.huge_pages, log);
     const bool prefault = settings.prefault || settings.lock_memory;
     if (prefault) require_free_memory(config, settings.huge_pages);
-    for (const MemorySpec& line : config.memory)
+    std::optional<HostPlatform> host;
+    for (const MemorySpec& line : config.memory) {
+        if (line.host) {
+            if (!host) host.emplace(settings.host_devmem, root);
+            add_passed(line, *host, memory, log);
+            continue;
+        }
         memory.add(line.range, line.rom ? GuestMemory::Kind::Rom : GuestMemory::Kind::Ram,
                    page_for(line, settings.huge_pages));
+    }
     if (prefault) memory.prefault();
     if (settings.lock_memory) memory.lock();
 }
@@ -92,7 +125,7 @@ void lock_rest(const VmConfig& config, const GuestMemory& memory, Log& log) {
     if (!settings_of(config).lock_memory) return;
     std::uint64_t expected = 0;
     for (const auto& block : memory.blocks())
-        if (block.page == GuestMemory::kSmallPage) expected += block.range.size();
+        if (block.page == GuestMemory::kSmallPage && !block.is_passed()) expected += block.range.size();
     const std::uint64_t locked = lock_process();
     if (locked < expected)
         throw HostError{fmt::format("host-lock-memory: guest memory on small pages is {}, the kernel has locked {}",

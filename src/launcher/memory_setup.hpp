@@ -3,6 +3,8 @@
 // specification 2.14 and docs/memory.md). Set-up only, on the main thread.
 #pragma once
 
+#include <filesystem>
+
 #include "config/diagnostics.hpp"
 #include "config/settings.hpp"
 #include "vmm/guest_memory.hpp"
@@ -19,8 +21,9 @@ void check_memory(const VmConfig& config, Diagnostics& diagnostics);
 /// Before the first thread is made. Throws HostError if what is to be locked may not be.
 void prepare_process(const VmConfig& config);
 
-/// Fills `memory`; what is to be there and locked is. Throws HostError.
-void make_memory(const VmConfig& config, GuestMemory& memory, Log& log);
+/// Fills `memory`; what is to be there and locked is. RAM by `pass` is the host's; `root` stands in for `/` there.
+/// Throws HostError.
+void make_memory(const VmConfig& config, GuestMemory& memory, Log& log, const std::filesystem::path& root = "/");
 
 /// The rest of the process: when every thread exists, before guest code runs and before the process becomes another
 /// user. Throws HostError.

@@ -23,20 +23,6 @@ void attach(Bus& bus, const Range& range, IoDevice& device, const Location& wher
 
 }  // namespace
 
-PassAttributes pass_attributes(std::string_view letters) noexcept {
-    const bool relative = letters.empty() || letters.find_first_of("+-") != std::string_view::npos;
-    PassAttributes out{.read = relative, .write = relative};
-    bool value = true;
-    for (const char letter : letters) {
-        if (letter == '+' || letter == '-') value = letter == '+';
-        if (letter == 'r') out.read = value;
-        if (letter == 'w') out.write = value;
-        if (letter == 'c') out.cached = value;
-        if (letter == 'n') out.cached = !value;
-    }
-    return out;
-}
-
 HostPlatform& PassedPlatform::host() {
     if (!host_) host_.emplace(settings_of(services_.config).host_devmem, space_, services_.host_root);
     return *host_;
@@ -46,7 +32,8 @@ void PassedPlatform::add(const PassSpec& pass, const std::vector<IrqTable::Claim
     PassedChip chip;
     Lines of_regions;
     for (const PassLocation& location : pass.locations) {
-        if (location.guest.space == Space::Pci) continue;
+        // What is RAM is made with the rest of the guest's memory.
+        if (location.guest.space == Space::Pci || location.is_memory()) continue;
         if (location.guest.space == Space::Io)
             add_ports(location);
         else

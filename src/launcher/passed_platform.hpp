@@ -15,15 +15,6 @@
 
 namespace qvm {
 
-/// What the letters of a `pass loc` ask for.
-struct PassAttributes {
-    bool read = false;
-    bool write = false;
-    bool cached = false;
-};
-/// Without letters, and before a `+` or `-`, they are `rwn`. `x` needs `r`; `d e s t b` have no effect.
-[[nodiscard]] PassAttributes pass_attributes(std::string_view letters) noexcept;
-
 /// Made and used on the main thread. Destruction takes all from the guest.
 class PassedPlatform {
 public:

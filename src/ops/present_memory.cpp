@@ -10,6 +10,7 @@ namespace qvm {
 bool for_each_present(const GuestMemory::Block& block,
                       const std::function<bool(std::size_t offset, std::span<const std::byte> bytes)>& visit) {
     const std::span<const std::byte> bytes = block.mapping.bytes();
+    if (block.is_passed()) return visit(0, bytes);
     const auto size = static_cast<off_t>(bytes.size());
     for (off_t at = 0; at < size;) {
         off_t data = ::lseek(block.memfd.get(), at, SEEK_DATA);

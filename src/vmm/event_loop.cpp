@@ -159,6 +159,7 @@ void EventLoop::fix_memory(const GuestMemory& memory) {
     if (!memory.locked()) return;
     std::vector<iovec> blocks;
     for (const auto& block : memory.blocks()) {
+        if (block.is_passed()) continue;  // its pages are not the kernel's to hold on to
         const auto bytes = block.mapping.bytes();
         blocks.push_back({bytes.data(), bytes.size()});
     }

@@ -71,13 +71,22 @@ void touch(const GuestMemory::Block& block) {
 void GuestMemory::add(Range range, Kind kind, std::uint64_t page) {
     UniqueFd fd = make_memfd(range, kind, page);
     Mapping mapping{"cannot map guest memory", fd.get(), range.size()};
+    insert(Block{range, kind, page, std::move(fd), std::move(mapping)});
+}
+
+void GuestMemory::add(Range range, Mapping mapping) {
+    insert(Block{range, Kind::Ram, kSmallPage, UniqueFd{}, std::move(mapping)});
+}
+
+void GuestMemory::insert(Block block) {
     const auto behind =
-        std::ranges::upper_bound(blocks_, range.start(), {}, [](const Block& b) { return b.range.start(); });
-    blocks_.insert(behind, Block{range, kind, page, std::move(fd), std::move(mapping)});
+        std::ranges::upper_bound(blocks_, block.range.start(), {}, [](const Block& b) { return b.range.start(); });
+    blocks_.insert(behind, std::move(block));
 }
 
 void GuestMemory::prefault() const {
     for (const Block& block : blocks_) {
+        if (block.is_passed()) continue;
         const auto bytes = block.mapping.bytes();
         if (::madvise(bytes.data(), bytes.size(), kPopulateWrite) == 0) continue;
         if (errno != EINVAL) throw cannot("fault in", block.range, errno);
@@ -87,7 +96,7 @@ void GuestMemory::prefault() const {
 
 void GuestMemory::lock() {
     for (const Block& block : blocks_) {
-        if (block.page != kSmallPage) continue;
+        if (block.page != kSmallPage || block.is_passed()) continue;
         const auto bytes = block.mapping.bytes();
         // Not mlock(): sanitizers make that one a call without effect.
         if (::mlock2(bytes.data(), bytes.size(), 0) != 0) throw cannot("lock", block.range, errno);

@@ -20,13 +20,15 @@ class GuestMemory {
 public:
     enum class Kind { Ram, Rom };
 
-    /// One `ram` or `rom` line. A memfd backs it, so that it can be shared later without a second design.
+    /// One `ram` or `rom` line. A memfd backs it, so that it can be shared later without a second design; or it is
+    /// memory that a `pass` gives, which is no file that others could have.
     struct Block {
         Range range;
         Kind kind;
         std::uint64_t page;  ///< bytes
-        UniqueFd memfd;
+        UniqueFd memfd;      ///< none if it is passed
         Mapping mapping;
+        [[nodiscard]] bool is_passed() const noexcept { return !memfd; }
     };
     static constexpr std::uint64_t kSmallPage = 4 * kKiB;
 
@@ -36,9 +38,12 @@ public:
     /// multiples: all of them are taken now, because one that is missing later would be a SIGBUS.
     void add(Range range, Kind kind, std::uint64_t page = kSmallPage);
 
-    /// Faults all of it in. Set-up only. Throws HostError that names the block.
+    /// The same of RAM that is the host's already: `mapping` is as long as `range`, and what is in it stays.
+    void add(Range range, Mapping mapping);
+
+    /// Faults all of it in; what is passed is there. Set-up only. Throws HostError that names the block.
     void prefault() const;
-    /// The same, and it stays. Huge pages stay anyway. Throws HostError that names the block.
+    /// The same, and it stays. Huge pages and what is passed stay anyway. Throws HostError that names the block.
     void lock();
     [[nodiscard]] bool locked() const noexcept { return locked_; }
 
@@ -70,6 +75,8 @@ public:
     }
 
 private:
+    void insert(Block block);
+
     std::vector<Block> blocks_;
     bool locked_ = false;
 };

@@ -25,6 +25,13 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
     return *this;
 }
 
+void Mapping::keep(std::size_t first, std::size_t length) noexcept {
+    if (first + length < length_) ::munmap(data_ + first + length, length_ - first - length);
+    if (first != 0) ::munmap(data_, first);
+    data_ += first;
+    length_ = length;
+}
+
 Mapping::~Mapping() {
     if (data_ != nullptr) ::munmap(data_, length_);
 }

@@ -22,6 +22,9 @@ public:
 
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, length_}; }
 
+    /// Keeps the `length` bytes from `first` on, both in whole pages and in what there is, and unmaps the rest.
+    void keep(std::size_t first, std::size_t length) noexcept;
+
 private:
     std::byte* data_ = nullptr;
     std::size_t length_ = 0;

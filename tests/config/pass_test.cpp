@@ -36,6 +36,8 @@ TEST_CASE("pass loc has an address, a length, attributes and the host's address,
     CHECK(parse_pass_location("0x1000,0x1000,+-rwxcemdnstb")->attributes == kPassAttributes);
     CHECK(parse_pass_location("0x80000000,1G,rwcxm")->is_memory());
     CHECK_FALSE(all.is_memory());
+    CHECK(parse_pass_location("0x80000000,1G,+m")->is_memory());
+    CHECK_FALSE(parse_pass_location("0x80000000,1G,rwm-m")->is_memory());
     CHECK(parse_pass_location("io:0x60,5,rw")->guest.space == Space::Io);
 }
 

@@ -4,15 +4,18 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "config/passed_memory.hpp"
 #include "config/reader.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/launcher.hpp"
+#include "launcher/memory_setup.hpp"
 #include "launcher/placed_board.hpp"
 #include "vcpu/vcpu_group.hpp"
 
@@ -20,17 +23,22 @@ namespace qvm::test {
 
 class BareVm {
 public:
-    explicit BareVm(const std::string& text, Catalog types = make_catalog()) : catalog{std::move(types)} {
+    /// `host_root` stands in for `/` where the host's memory is passed.
+    explicit BareVm(const std::string& text, Catalog types = make_catalog(),
+                    const std::filesystem::path& host_root = "/")
+        : catalog{std::move(types)} {
         ConfigReader reader{sources, diagnostics};
         reader.add_text("test", text);
         config = reader.finish(catalog);
         INFO(diagnostics.render(sources));
         REQUIRE(config);
-        plan = plan_board(*config, diagnostics);
+        take_passed_memory(*config, diagnostics);
+        const HostPlatform platform{true, host_root};
+        plan = plan_board(*config, diagnostics, &platform);
         board.emplace(*config, catalog, *plan, host, latch, diagnostics);
         INFO(diagnostics.render(sources));
         REQUIRE_FALSE(diagnostics.has_errors());
-        for (const MemorySpec& memory : config->memory) board->memory.add(memory.range, GuestMemory::Kind::Ram);
+        make_memory(*config, board->memory, log, host_root);
         install_kick_handler();
         auto made = board->machine->boot(board->assembled.placed);
         for (unsigned i = 0; i < made.size(); ++i)

@@ -483,6 +483,28 @@ TEST_CASE("what this version cannot run passes a check with a warning and is ref
     CHECK(started.complains("test.qvmconf:7:6: error: vdev 'virtio-snd' is not in this version"));
 }
 
+TEST_CASE("passed RAM and images that cannot be had are told before the guest starts, with the way out") {
+    const TempDir dir;
+    const std::string ram = "pass loc 0,640K,rwcxm=0x40000000\npass loc 1M,15M,rwcxm=0x40100000\n";
+    const std::string load = "load " + guest_file("spin.elf") + "\n";
+    const auto nobody = run_with(dir, ram + load, {});
+    CHECK(nobody.ending == Ending{64});
+    CHECK(nobody.complains("0x40000000 to 0x4009ffff cannot be passed: no UIO device has it"));
+    CHECK(nobody.complains("set host-devmem on"));
+    CHECK(run_with(dir, ram + load, {"--check"}).ending == kGood);
+    const auto unseen = run_with(dir, ram + "guest pass loc 0xb0000000,64K,r=0x50000000\n", {"--check"});
+    CHECK(unseen.ending == kGood);
+    const auto unread = run_with(dir, ram + "guest pass loc 0xb0000000,64K,r=0x50000000\n", {});
+    CHECK(unread.ending == Ending{64});
+    CHECK(unread.complains("0x50000000 to 0x5000ffff cannot be passed: no UIO device has it"));
+    const auto wrong = run_with(dir, ram + "guest pass loc 20M,64K,rwcxm\n", {"--check"});
+    CHECK(wrong.ending == kConfigError);
+    CHECK(
+        wrong.complains("test.qvmconf:3:16: error: 'guest pass' reads the image where it is, which is no RAM (m)\n"
+                        "guest pass loc 20M,64K,rwcxm\n               ^~~~~~~~~~~~~\n"
+                        "  hint: leave the m out of its letters"));
+}
+
 TEST_CASE("a question mark after anything else is a word") {
     const auto ended = run(qvm_command({"ram", "?"}));
     CHECK(ended.ending == kConfigError);

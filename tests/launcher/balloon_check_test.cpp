@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "config/passed_memory.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
 
@@ -15,7 +16,8 @@ std::string check(const std::string& text) {
     Diagnostics diagnostics;
     ConfigReader reader{sources, diagnostics};
     reader.add_text("t", text);
-    const auto config = reader.read(make_catalog());
+    auto config = reader.read(make_catalog());
+    if (config) take_passed_memory(*config, diagnostics);
     if (config) check_balloon(*config, diagnostics);
     return diagnostics.render(sources);
 }
@@ -36,6 +38,7 @@ TEST_CASE("a balloon and memory that stays are refused together") {
     CHECK(complains(vm + "pass loc pci:0:3.0", std::string{message} + "'pass' of a PCI device keeps it there"));
     CHECK(complains(vm + "pass loc pci:0x8086/0x10d3", message));
     CHECK_FALSE(complains(vm + "pass loc mem:0xf0000000,0x1000,rw", message));
+    CHECK(complains(vm + "pass loc 64M,4K,rwm", std::string{message} + "'pass' of RAM (m) keeps it there"));
     CHECK(check("ram 64M\nset host-lock-memory on").empty());
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "config/passed_memory.hpp"
 #include "config/reader.hpp"
 #include "launcher/launcher.hpp"
 
@@ -36,6 +37,7 @@ struct Checked {
         reader.add_text("t", text);
         config = reader.read(catalog);
         REQUIRE(config);
+        take_passed_memory(*config, diagnostics);
         const auto plan = plan_vm(*config, catalog, purpose, diagnostics);
         map = check_vm(*config, catalog, *plan, diagnostics);
     }
@@ -97,14 +99,15 @@ TEST_CASE("a single vdev of the other board is an error at once") {
 }
 
 TEST_CASE("what this version lacks is a warning for a check and an error for a run") {
-    const std::string text = "ram 64M\nvdev ioapic\nvdev virtio-snd\nvdev virtio-snd\nfdt pass loc 0xfe000000\n";
+    const std::string text =
+        "ram 64M\nvdev ioapic\nvdev virtio-snd\nvdev virtio-snd\npass loc pci:0:3.0 intr ioapic:5\n";
     const Checked check{text};
     CHECK(check.says("t:3:6: warning: vdev 'virtio-snd' is not in this version"));
     CHECK_FALSE(check.says("t:4:6"));
-    CHECK(check.says("t:5:5: warning: 'pass' of anything but data to start from is not in this version"));
+    CHECK(check.says("t:5:1: warning: a PCI function with an 'intr' of its own in 'pass' is not in this version"));
     const Checked run{text, Purpose::Run};
     CHECK(run.says("t:3:6: error: vdev 'virtio-snd' is not in this version"));
-    CHECK(run.says("t:5:5: error: 'pass' of anything but data to start from is not in this version"));
+    CHECK(run.says("t:5:1: error: a PCI function with an 'intr' of its own in 'pass' is not in this version"));
 }
 
 TEST_CASE("of 'pass' this version has PCI functions, memory, ports and interrupts") {
@@ -116,9 +119,28 @@ TEST_CASE("of 'pass' this version has PCI functions, memory, ports and interrupt
     CHECK_FALSE(lacks("pass intr ioapic:5"));
     CHECK_FALSE(lacks("pass loc io:0x2f8,8"));
     CHECK_FALSE(lacks("data pass loc 0xfe000000,64K,r"));
-    CHECK(lacks("pass loc 0x40000000,64M,rwcxm"));
-    CHECK(lacks("guest pass loc 0xfe000000"));
+    CHECK_FALSE(lacks("pass loc 0x40000000,64M,rwcxm"));
+    CHECK_FALSE(lacks("initrd pass loc 0x40000000,64M,rwcxm"));
     CHECK(lacks("pass loc pci:0x8086/0x1234 intr ioapic:5"));
+}
+
+TEST_CASE("RAM that is passed is in the map, and a check looks at no image in the host's memory") {
+    const Checked c{
+        "pass loc 0,1M,rwcxm=0x80000000\nram 1M,63M\ninitrd pass loc 64M,1M,rwcxm\n"
+        "guest pass loc 0xb0000000,64K,r\nvdev ioapic\n"};
+    INFO(c.text());
+    REQUIRE(c.map);
+    CHECK(c.text().empty());
+    const std::string table = format_guest_map(*c.map);
+    CHECK(table.find("0x00000000-0x000fffff  ram, passed\n") != std::string::npos);
+    CHECK(table.find("0x04000000-0x040fffff  ram, passed\n") != std::string::npos);
+    CHECK(table.find("0xb0000000-0xb000ffff  pass\n") != std::string::npos);
+}
+
+TEST_CASE("nothing else may be where passed RAM is") {
+    const Checked c{"ram 64M\nvdev ser8250 loc mem:64M\npass loc 64M,64K,rwcxm"};
+    CHECK(c.says("t:2:18: error: vdev ser8250 at 0x4000000 to 0x4000007 lies in guest memory: ram at 0x4000000"));
+    CHECK(c.says("t:3:10: note: ram is given 0x4000000 to 0x400ffff here"));
 }
 
 TEST_CASE("devices that are only declared conflict with each other, with notes") {

@@ -75,6 +75,15 @@ TEST_CASE("registers and interrupt of a UIO device become the guest's") {
     CHECK(std::ranges::count(map.memory, "pass", &GuestMap::Window::owner) == 1);
 }
 
+TEST_CASE("what is the guest's RAM is no register") {
+    Host host;
+    Assembly vm = host.assemble("pass loc 0x1d000000,0x1000,rwm=0x9010000\n");
+    INFO(vm.text());
+    CHECK_FALSE(vm.diagnostics.has_errors());
+    CHECK(host.memory.all.empty());
+    CHECK(vm.machine.announced.empty());
+}
+
 TEST_CASE("interrupts without a number are those of the devices in the same pass, in order") {
     Host host;
     Assembly vm = host.assemble("pass loc 0x9020000 loc 0x9010000 intr pic:5 intr pic:6\n");

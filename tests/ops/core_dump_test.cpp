@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -205,6 +206,21 @@ TEST_CASE("pages of zeros take no room, neither on disk nor in the guest's memor
     CHECK(static_cast<std::uint64_t>(file.st_size) > kRamSize);
     CHECK(static_cast<std::uint64_t>(file.st_blocks) * 512 <= 64 * kKiB);
     CHECK((file.st_mode & 07777) == 0600);
+}
+
+TEST_CASE("RAM that is passed is in the dump, all of it") {
+    Guest guest;
+    const UniqueFd file{::memfd_create("host", MFD_CLOEXEC)};
+    REQUIRE(::ftruncate(file.get(), 0x2000) == 0);
+    guest.memory.add(Range::make(kRam + kRamSize, 0x2000).value(), Mapping{"map", file.get(), 0x2000});
+    REQUIRE(guest.memory.write(Gpa{kRam + kRamSize + 0x1ff8}, kPattern));
+    const test::TempTree tree;
+    REQUIRE(guest.dump_to(tree.path()).written);
+    const std::string dump = read_all(only_file(tree.path()));
+    const Elf64_Phdr segment = segments(dump).at(3);
+    CHECK(segment.p_paddr == kRam + kRamSize);
+    CHECK(segment.p_filesz == 0x2000);
+    CHECK(at<std::uint64_t>(dump, segment.p_offset + 0x1ff8) == kPattern);
 }
 
 TEST_CASE("a name that is taken gives way to the next, ten times") {

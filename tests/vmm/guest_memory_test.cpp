@@ -124,3 +124,22 @@ TEST_CASE("too few huge pages are an error and never a SIGBUS") {
     CHECK_THROWS_WITH(memory.add(Range::make(0, pages * 2 * kMiB).value(), GuestMemory::Kind::Ram, 2 * kMiB),
                       Catch::Contains("huge pages of 2.0 MiB") && Catch::Contains("guest memory at 0x0: "));
 }
+
+TEST_CASE("memory that is mapped already keeps what is in it, and is no file") {
+    const UniqueFd file{::memfd_create("host", MFD_CLOEXEC)};
+    REQUIRE(::ftruncate(file.get(), 0x4000) == 0);
+    Mapping mapping{"map", file.get(), 0x4000};
+    mapping.bytes()[0x1000] = std::byte{0x5a};
+    mapping.keep(0x1000, 0x2000);
+    CHECK(mapping.bytes().size() == 0x2000);
+    GuestMemory memory = two_blocks();
+    memory.add(Range::make(0x8000, 0x2000).value(), std::move(mapping));
+    REQUIRE(memory.blocks().size() == 3);
+    CHECK(memory.blocks()[1].is_passed());
+    CHECK_FALSE(memory.blocks()[2].is_passed());
+    CHECK(memory.read<std::uint8_t>(Gpa{0x8000}) == 0x5a);
+    memory.prefault();
+    memory.lock();
+    CHECK(memory.read<std::uint8_t>(Gpa{0x8000}) == 0x5a);
+    CHECK_FALSE(memory.span(Gpa{0x9fff}, 2));
+}

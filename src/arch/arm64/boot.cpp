@@ -22,26 +22,28 @@ std::string mib(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB
 
 class Planner {
 public:
-    Planner(const VmConfig& config, const GicPlan& gic, Diagnostics& errors)
+    Planner(const VmConfig& config, const GicPlan& gic, Diagnostics& errors, const HostPlatform* host)
         : config_{config},
           errors_{errors},
+          host_{host},
           placement_{declared_memory(config.memory), memory_of_kind(config.memory, false)},
           plan_{.ram = memory_of_kind(config.memory, false), .gic = gic} {}
 
     std::optional<BootPlan> plan() {
         if (plan_.ram.empty()) no_ram();
         check_windows();
-        BootFiles files = open_boot_files(config_, errors_);
+        BootFiles files = open_boot_files(config_, errors_, host_);
         if (files.fdt) take_tree(*files.fdt);
         if (errors_.has_errors() || !files.kernel) return {};
         if (config_.cmdline) plan_.cmdline = config_.cmdline->text;
+        keep_passed(files);
         place_where_told(files);
         if (!is_told(*files.kernel)) keep_reserved();
         std::visit([&](const auto& image) { place_kernel(*files.kernel->load, image); }, files.kernel->image);
         if (is_told(*files.kernel)) keep_reserved();
         place_tree_room(files);
         place_stolen_time();
-        if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd);
+        if (files.initrd && !plan_.initrd) place_initrd(*files.initrd);
         for (const PlainFile& data : files.data)
             if (!data.load->address) place_data(data);
         if (errors_.has_errors()) return {};
@@ -118,6 +120,16 @@ private:
         if (const auto at = Range::make(start, bytes.size())) return place_fixed(load, *at, bytes, what);
         errors_.error(load.where, fmt::format("{} passes the end of the address space", what));
         return false;
+    }
+
+    /// What the user wants the guest to find in RAM that is passed.
+    void keep_passed(const BootFiles& files) {
+        if (files.initrd) plan_.initrd = files.initrd->in_ram;
+        for (const MemorySpec& memory : config_.memory) {
+            if (!memory.host || !memory.host->kept) continue;
+            placement_.take(memory.range, "what is passed");
+            if (plan_.initrd != memory.range) plan_.reserved.push_back(memory.range);
+        }
     }
 
     /// What the user gave an address has the first choice.
@@ -258,6 +270,7 @@ private:
 
     const VmConfig& config_;
     Diagnostics& errors_;
+    const HostPlatform* host_;
     Placement placement_;
     BootPlan plan_;
     std::uint64_t kernel_ = 0;
@@ -265,8 +278,9 @@ private:
 
 }  // namespace
 
-std::optional<BootPlan> plan_boot(const VmConfig& config, const GicPlan& gic, Diagnostics& errors) {
-    return Planner{config, gic, errors}.plan();
+std::optional<BootPlan> plan_boot(const VmConfig& config, const GicPlan& gic, Diagnostics& errors,
+                                  const HostPlatform* host) {
+    return Planner{config, gic, errors, host}.plan();
 }
 
 }  // namespace qvm::arm64

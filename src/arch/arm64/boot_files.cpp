@@ -2,11 +2,13 @@
 #include "arch/arm64/boot_files.hpp"
 
 #include <elf.h>
+#include <endian.h>
 #include <fmt/format.h>
 
 #include <array>
 
 #include "arch/arm64/device_tree.hpp"
+#include "devices/platform/read_region.hpp"
 
 namespace qvm::arm64 {
 namespace {
@@ -22,18 +24,30 @@ public:
     explicit Sorter(Diagnostics& errors) : errors_{errors} {}
 
     void sort(const LoadSpec& load) {
-        if (load.blob == Blob::Acpi)
-            return errors_.error(load.where, "arm64 guests take no ACPI tables",
-                                 "they are described by a device tree, which qvm makes by itself; leave this line out");
+        if (load.blob == Blob::Acpi) return refuse_acpi(load);
         try {
             result_.files.emplace_back(load.path, load.where);
         } catch (const ConfigError& error) {
             if (load.blob == Blob::Guest || load.blob == Blob::Sniff) kernel_named_ = true;
             return errors_.error(error);
         }
-        const ByteView bytes = result_.files.back().bytes();
+        take(load, result_.files.back().bytes());
+    }
+
+    void sort(PassedImage each, const HostPlatform* host) {
+        const PassedImage& image = result_.passed.emplace_back(std::move(each));
+        const LoadSpec& load = image.load;
+        if (load.blob == Blob::Acpi) return refuse_acpi(load);
+        kernel_named_ = kernel_named_ || load.blob == Blob::Guest;
+        if (image.in_ram) return take_only({&load, {}, image.in_ram}, result_.initrd, "initrd");
+        if (host == nullptr) return;
+        const ByteView bytes = result_.unpacked.emplace_back(read_region(host->map(image.host, image.cached)));
+        take(load, load.blob == Blob::Fdt ? cut_tree(bytes) : bytes);
+    }
+
+    void take(const LoadSpec& load, ByteView bytes) {
         if (load.blob == Blob::Data) return result_.data.push_back({&load, bytes});
-        if (load.blob == Blob::Initrd) return take_only(load, bytes, result_.initrd, "initrd");
+        if (load.blob == Blob::Initrd) return take_only({&load, bytes}, result_.initrd, "initrd");
         if (load.blob == Blob::Fdt) return take_tree(load, bytes);
         take_unnamed(load, bytes);
     }
@@ -49,12 +63,25 @@ public:
     }
 
 private:
-    void take_only(const LoadSpec& load, ByteView bytes, std::optional<PlainFile>& into, const char* what) {
+    void refuse_acpi(const LoadSpec& load) {
+        errors_.error(load.where, "arm64 guests take no ACPI tables",
+                      "they are described by a device tree, which qvm makes by itself; leave this line out");
+    }
+
+    /// Memory has room behind the tree, which says how long it is (Devicetree Specification 0.4, 5.2).
+    static ByteView cut_tree(ByteView bytes) {
+        constexpr std::uint64_t kTotalSize = 4;
+        const auto field = get<std::uint32_t>(bytes, kTotalSize);
+        const std::uint64_t length = field ? be32toh(*field) : bytes.size();
+        return length < bytes.size() ? bytes.first(length) : bytes;
+    }
+
+    void take_only(const PlainFile& file, std::optional<PlainFile>& into, const char* what) {
         if (!into) {
-            into = PlainFile{&load, bytes};
+            into = file;
             return;
         }
-        errors_.error(load.where, fmt::format("there is a second {}", what), "join the two into one file");
+        errors_.error(file.load->where, fmt::format("there is a second {}", what), "join the two into one file");
         errors_.note(into->load->where, "the first is here");
     }
 
@@ -65,7 +92,7 @@ private:
         if (load.address)
             errors_.warning(load.where, "the address is ignored: the tree becomes a part of the one that qvm makes",
                             fmt::format("write `fdt load {}`", load.path));
-        take_only(load, bytes, result_.fdt, "device tree");
+        take_only({&load, bytes}, result_.fdt, "device tree");
     }
 
     /// Without a blob word: by its contents.
@@ -87,7 +114,7 @@ private:
         const ImageKind kind = identify(inside, kMachines);
         if (kind.format != Format::Arm64Image)
             return refuse(load, {fmt::format("is a gzip file with {} in it", kind.name),
-                                 fmt::format("for an initrd write `initrd load {}`", load.path)});
+                                 fmt::format("for an initrd write `{}`", words_for("initrd", load))});
         if (result_.kernel) return second_kernel(load);
         take_kernel(load, inside, kind);
     }
@@ -106,7 +133,7 @@ private:
         if (kind.format == Format::Unknown) return void(result_.kernel.emplace(KernelFile{&load, RawImage{bytes}}));
         const bool initrd = kind.format == Format::Initrd;
         refuse(load, {fmt::format("is no kernel for arm64: it is {}", kind.name),
-                      initrd ? fmt::format("for an initrd write `initrd load {}`", load.path) : kKernelHint});
+                      initrd ? fmt::format("for an initrd write `{}`", words_for("initrd", load)) : kKernelHint});
     }
 
     void second_kernel(const LoadSpec& load) {
@@ -126,9 +153,10 @@ private:
 
 }  // namespace
 
-BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors) {
+BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, const HostPlatform* host) {
     Sorter sorter{errors};
     for (const LoadSpec& load : config.loads) sorter.sort(load);
+    for (PassedImage& image : passed_images(config)) sorter.sort(std::move(image), host);
     return sorter.finish(config);
 }
 

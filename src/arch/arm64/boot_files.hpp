@@ -11,7 +11,9 @@
 #include "arch/elf_file.hpp"
 #include "config/diagnostics.hpp"
 #include "config/image_file.hpp"
+#include "config/passed_memory.hpp"
 #include "config/vm_config.hpp"
+#include "devices/platform/host_platform.hpp"
 
 namespace qvm::arm64 {
 
@@ -19,6 +21,7 @@ namespace qvm::arm64 {
 struct PlainFile {
     const LoadSpec* load;
     ByteView bytes;
+    std::optional<Range> in_ram{};  ///< it is there already, and has no bytes here
 };
 
 /// Entered at its first byte.
@@ -33,14 +36,17 @@ struct KernelFile {
 
 struct BootFiles {
     std::vector<ImageFile> files{};                 ///< own what the rest looks into,
-    std::deque<std::vector<std::byte>> unpacked{};  ///< together with these
+    std::deque<std::vector<std::byte>> unpacked{};  ///< together with these, also of the host's memory
+    std::deque<PassedImage> passed{};               ///< what `load` points to for those
     std::optional<KernelFile> kernel{};
     std::optional<PlainFile> initrd{};
     std::optional<PlainFile> fdt{};  ///< the user's tree, well-formed
     std::vector<PlainFile> data{};
 };
 
-/// Opens and identifies all `load` files and reports what is wrong with them. Pointers go into `config`.
-[[nodiscard]] BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors);
+/// Opens and identifies all `load` files, and images that are passed, and reports what is wrong with them. Pointers go
+/// into `config`. Without a `host`, images in its memory are left out. Throws HostError if its memory cannot be had.
+[[nodiscard]] BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors,
+                                        const HostPlatform* host = nullptr);
 
 }  // namespace qvm::arm64

@@ -301,11 +301,11 @@ private:
 
 class Arm64Plan final : public BoardPlan {
 public:
-    Arm64Plan(const VmConfig& config, Diagnostics& diagnostics)
+    Arm64Plan(const VmConfig& config, Diagnostics& diagnostics, const HostPlatform* host)
         : config_{config},
           gic_{plan_gic(config, diagnostics)},
           pci_{plan_pci(config, gic_, diagnostics)},
-          boot_{plan_boot(config, gic_, diagnostics)} {}
+          boot_{plan_boot(config, gic_, diagnostics, host)} {}
     [[nodiscard]] std::unique_ptr<Machine> build(const BoardServices& services) override {
         const Arm64Machine::Plans plans{gic_, pci_ ? &*pci_ : nullptr, boot_ ? &*boot_ : nullptr};
         return std::make_unique<Arm64Machine>(config_, plans, services);
@@ -325,8 +325,8 @@ Boards this_board() noexcept { return Boards::Arm64; }
 
 std::span<const VdevType* const> board_vdev_types() noexcept { return arm64::vdev_types(); }
 
-std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics) {
-    return std::make_unique<arm64::Arm64Plan>(config, diagnostics);
+std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics, const HostPlatform* host) {
+    return std::make_unique<arm64::Arm64Plan>(config, diagnostics, host);
 }
 
 }  // namespace qvm

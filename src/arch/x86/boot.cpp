@@ -22,24 +22,25 @@ constexpr std::uint64_t kAcpiTableRoom = 128;  // entry in XSDT, gap before the 
 
 class Planner {
 public:
-    Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam)
-        : config_{config}, errors_{errors}, ecam_{ecam}, placement_{make_placement(config.memory)} {}
+    Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam, const HostPlatform* host)
+        : config_{config}, errors_{errors}, ecam_{ecam}, host_{host}, placement_{make_placement(config.memory)} {}
 
     std::optional<BootPlan> plan() {
         check_memory(config_, errors_);
-        BootFiles files = open_boot_files(config_, errors_);
+        BootFiles files = open_boot_files(config_, errors_, host_);
         if (errors_.has_errors() || !files.kernel) return {};
         const KernelFile& kernel = *files.kernel;
         plan_.protocol =
             std::holds_alternative<BzImage>(kernel.image) ? BootPlan::Protocol::Linux64 : BootPlan::Protocol::Pvh;
         place_structures();
         std::visit([&](const auto& image) { place_cmdline(image); }, kernel.image);
+        keep_passed();
         place_where_told(files);
         if (plan_.initrd) check_initrd_reach(*files.initrd, kernel);
         std::visit([&](const auto& image) { place_kernel(*kernel.load, image); }, kernel.image);
         for (const PlainFile& table : files.acpi) plan_.acpi_tables.push_back(table.bytes);
         place_acpi(*kernel.load);
-        if (files.initrd && !files.initrd->load->address) place_initrd(*files.initrd, kernel);
+        if (files.initrd && !plan_.initrd) place_initrd(*files.initrd, kernel);
         for (const PlainFile& data : files.data)
             if (!data.load->address) place_data(data);
         if (errors_.has_errors()) return {};
@@ -58,6 +59,7 @@ private:
             return {};
         }
         plan_.files = std::move(files.files);
+        plan_.copies = std::move(files.copies);
         std::sort(plan_.blobs.begin(), plan_.blobs.end(),
                   [](const BootBlob& a, const BootBlob& b) { return a.at.start() < b.at.start(); });
         return std::move(plan_);
@@ -129,8 +131,26 @@ private:
         return false;
     }
 
+    /// What the user wants the guest to find in RAM that is passed.
+    void keep_passed() {
+        for (const MemorySpec& memory : config_.memory) {
+            if (!memory.host || !memory.host->kept) continue;
+            const auto* tenant = placement_.tenant_of(memory.range);
+            if (tenant == nullptr) {
+                placement_.take(memory.range, "what is passed");
+                continue;
+            }
+            errors_.error(
+                memory.where,
+                fmt::format("what is passed at {:#x} to {:#x} meets {} at {:#x} to {:#x}", memory.range.start(),
+                            memory.range.last(), tenant->what, tenant->at.start(), tenant->at.last()),
+                "let the guest see it elsewhere; from 0x100000 on nothing is in the way");
+        }
+    }
+
     /// What the user gave an address has the first choice.
     void place_where_told(const BootFiles& files) {
+        if (files.initrd) plan_.initrd = files.initrd->in_ram;
         for (const PlainFile& data : files.data)
             if (data.load->address) place_at_address(data, fmt::format("'{}'", data.load->path));
         if (!files.initrd || !files.initrd->load->address) return;
@@ -236,7 +256,8 @@ private:
         errors_.error(
             file.load->where,
             fmt::format("the initrd ends at {:#x}; this kernel reaches up to {:#x}", plan_.initrd->last(), last),
-            fmt::format("leave the address out: `initrd load {}`", file.load->path));
+            file.in_ram ? "let the guest see it lower"
+                        : fmt::format("leave the address out: `initrd load {}`", file.load->path));
     }
 
     void place_initrd(const PlainFile& file, const KernelFile& kernel) {
@@ -271,6 +292,7 @@ private:
     const VmConfig& config_;
     Diagnostics& errors_;
     std::optional<Range> ecam_;
+    const HostPlatform* host_;
     Placement placement_;
     BootPlan plan_{};
     bool lacks_low_ram_ = false;
@@ -278,8 +300,9 @@ private:
 
 }  // namespace
 
-std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam) {
-    return Planner{config, errors, ecam}.plan();
+std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam,
+                                  const HostPlatform* host) {
+    return Planner{config, errors, ecam, host}.plan();
 }
 
 }  // namespace qvm::x86

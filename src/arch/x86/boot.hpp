@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 #include "config/diagnostics.hpp"
 #include "config/image_file.hpp"
 #include "config/vm_config.hpp"
+#include "devices/platform/host_platform.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/units.hpp"
 
@@ -34,9 +36,10 @@ struct BootBlob {
 struct BootPlan {
     enum class Protocol : std::uint8_t { Linux64, Pvh };
     Protocol protocol = Protocol::Linux64;
-    std::vector<ImageFile> files{};         ///< what `blobs` and `acpi_tables` look into
-    std::vector<BootBlob> blobs{};          ///< in order of address; none overlaps another or the boot structures
-    std::vector<std::byte> setup_header{};  ///< Linux64: bytes from 0x1f1 of the kernel file
+    std::vector<ImageFile> files{};               ///< what `blobs` and `acpi_tables` look into,
+    std::deque<std::vector<std::byte>> copies{};  ///< together with these
+    std::vector<BootBlob> blobs{};                ///< in order of address; none overlaps another or the boot structures
+    std::vector<std::byte> setup_header{};        ///< Linux64: bytes from 0x1f1 of the kernel file
     std::uint64_t entry = 0;
     std::optional<Range> kernel{};  ///< Linux64: what the kernel needs while it unpacks itself
     std::optional<Range> initrd{};
@@ -46,10 +49,11 @@ struct BootPlan {
     std::vector<E820Entry> e820{};
 };
 
-/// `ecam` is where PCI's configuration space is, if there is PCI. Nothing if `errors` got an error. Reads files, but
-/// needs no KVM and no guest memory.
+/// `ecam` is where PCI's configuration space is, if there is PCI; `host` is as for open_boot_files(). Nothing if
+/// `errors` got an error, or the kernel has not been looked at. Reads files, but needs no KVM and no guest memory.
 [[nodiscard]] std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors,
-                                                const std::optional<Range>& ecam = {});
+                                                const std::optional<Range>& ecam = {},
+                                                const HostPlatform* host = nullptr);
 
 /// Fills fresh (zeroed) guest memory made from the same configuration. The plan may be dropped afterwards.
 [[nodiscard]] BootEntry install_boot(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board);

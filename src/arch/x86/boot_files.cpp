@@ -5,6 +5,7 @@
 
 #include "arch/x86/acpi.hpp"
 #include "arch/x86/elf.hpp"
+#include "devices/platform/read_region.hpp"
 
 namespace qvm::x86 {
 namespace {
@@ -33,6 +34,18 @@ public:
         }
     }
 
+    void sort(PassedImage each, const HostPlatform* host) {
+        const PassedImage& image = result_.passed.emplace_back(std::move(each));
+        const LoadSpec& load = image.load;
+        if (load.blob == Blob::Fdt) return refuse_fdt(load);
+        kernel_named_ = kernel_named_ || load.blob == Blob::Guest;
+        if (image.in_ram) return take_initrd({&load, {}, image.in_ram});
+        if (host == nullptr) return;
+        ByteView bytes = result_.copies.emplace_back(read_region(host->map(image.host, image.cached)));
+        if (load.blob == Blob::Acpi) bytes = cut_table(bytes);
+        take(load, bytes);
+    }
+
     BootFiles finish(const VmConfig& config) {
         if (!kernel_named_) {
             const Location where =
@@ -55,21 +68,31 @@ private:
         } catch (const ConfigError& error) {
             return errors_.error(error);
         }
-        const ByteView bytes = result_.files.back().bytes();
-        if (load.blob == Blob::Initrd) return take_initrd(load, bytes);
+        take(load, result_.files.back().bytes());
+    }
+
+    void take(const LoadSpec& load, ByteView bytes) {
+        if (load.blob == Blob::Initrd) return take_initrd({&load, bytes});
         if (load.blob == Blob::Acpi) return take_table(load, bytes);
         if (load.blob == Blob::Data) return result_.data.push_back({&load, bytes});
         take_kernel(load, bytes);
     }
 
-    void take_initrd(const LoadSpec& load, ByteView bytes) {
+    void take_initrd(const PlainFile& file) {
         if (!result_.initrd) {
-            result_.initrd = PlainFile{&load, bytes};
+            result_.initrd = file;
             return;
         }
-        errors_.error(load.where, "there is a second initrd",
+        errors_.error(file.load->where, "there is a second initrd",
                       "join the two into one file; Linux unpacks one cpio archive after the other");
         errors_.note(result_.initrd->load->where, "the first is here");
+    }
+
+    /// Memory has room behind the table, which says how long it is.
+    static ByteView cut_table(ByteView bytes) {
+        constexpr std::uint64_t kLength = 4;
+        const auto length = get<std::uint32_t>(bytes, kLength);
+        return length && *length < bytes.size() ? bytes.first(*length) : bytes;
     }
 
     void take_table(const LoadSpec& load, ByteView bytes) {
@@ -97,8 +120,8 @@ private:
     void refuse_format(const LoadSpec& load, const ImageKind& kind) {
         std::string hint = kKernelHint;
         if (kind.format == Format::Initrd)
-            hint =
-                fmt::format("for an initrd write `initrd load {}`; a packed kernel must be unpacked first", load.path);
+            hint = fmt::format("for an initrd write `{}`; a packed kernel must be unpacked first",
+                               words_for("initrd", load));
         errors_.error(load.where, fmt::format("'{}' is no kernel for x86: it is {}", load.path, kind.name), hint);
     }
 
@@ -117,9 +140,10 @@ private:
 
 }  // namespace
 
-BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors) {
+BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, const HostPlatform* host) {
     Sorter sorter{errors};
     for (const LoadSpec& load : config.loads) sorter.sort(load);
+    for (PassedImage& image : passed_images(config)) sorter.sort(std::move(image), host);
     return sorter.finish(config);
 }
 

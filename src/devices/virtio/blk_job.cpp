@@ -71,8 +71,9 @@ void BlkJob::transfer() noexcept {
 /// The host may transfer less than it was asked for.
 void BlkJob::transferred(int result) noexcept {
     if (result == -EINTR || result == -EAGAIN) return transfer();
-    if (result == -EINVAL && direct_) {
-        disk_.direct_io_failed(EINVAL);
+    // EFAULT: of memory that is passed, the kernel can hold no page for a disk to reach.
+    if ((result == -EINVAL || result == -EFAULT) && direct_) {
+        disk_.direct_io_failed(-result);
         return transfer();
     }
     if (result <= 0) {

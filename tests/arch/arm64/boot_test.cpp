@@ -10,6 +10,7 @@
 
 #include "arch/arm64/layout.hpp"
 #include "arch/arm64/support.hpp"
+#include "support/fake_devmem.hpp"
 
 using namespace qvm;
 using namespace qvm::arm64;
@@ -264,4 +265,77 @@ TEST_CASE("what a plan says is put into the guest's memory, the tree's address i
     CHECK(memory.read<std::uint32_t>(Gpa{entry.x0}) == 0xedfe'0dd0U);
     CHECK(memory.read<std::uint32_t>(Gpa{kRam + 56}) == 0x644d'5241U);
     CHECK(memory.read<std::uint8_t>(Gpa{plan->initrd->last()}) == std::uint8_t{0x9c});
+}
+
+namespace {
+
+PassSpec passed(Blob blob, std::uint64_t guest, std::uint64_t size, std::uint64_t host, const char* letters) {
+    PassLocation location{.guest = {.address = guest, .length = size},
+                          .attributes = letters,
+                          .host = GuestLocation{.address = host},
+                          .where = Location{.line = 7}};
+    return {.blob = blob, .where = {}, .locations = {std::move(location)}};
+}
+
+}  // namespace
+
+TEST_CASE("passed RAM is RAM, with an initrd and data in it that stay") {
+    Boot boot;
+    const Range initrd = Range::make(kRam + 64 * kMiB, kMiB).value();
+    const Range data = Range::make(kRam + 65 * kMiB, kMiB).value();
+    boot.config.memory.push_back({false, initrd, {}, MemorySpec::Host{0x1000, true, true}});
+    boot.config.memory.push_back({false, data, {}, MemorySpec::Host{0x1000, true, true}});
+    boot.config.passed = {passed(Blob::Initrd, initrd.start(), kMiB, 0x1000, "rwcxm"),
+                          passed(Blob::Data, data.start(), kMiB, 0x1000, "rwcxm")};
+    boot.file(Blob::Sniff, "Image", make_image({}));
+    const auto plan = boot.plan();
+    INFO(boot.first_error());
+    REQUIRE(plan);
+    CHECK(plan->ram == std::vector{Range::make(kRam, 66 * kMiB).value()});
+    CHECK(plan->initrd == initrd);
+    CHECK(std::ranges::count(plan->reserved, data) == 1);
+    CHECK(std::ranges::count(plan->reserved, initrd) == 0);
+    for (const BootBlob& blob : plan->blobs) CHECK_FALSE(blob.at.overlaps(initrd));
+    CHECK(plan->tree->last() < initrd.start());
+}
+
+TEST_CASE("a kernel, an initrd and a tree are read from the host's memory") {
+    const qvm::test::FakeDevmem host{kMiB};
+    const HostPlatform platform = host.platform();
+    const Bytes tree = flat(root());
+    host.put(0x1000, make_image({}));
+    host.put(0x8'0000, raw(100));
+    host.put(0x9'0000, tree);
+    Boot boot;
+    boot.config.passed = {passed(Blob::Guest, 0x1000, make_image({}).size(), 0x1000, "r"),
+                          passed(Blob::Initrd, 0x8'0000, 100, 0x8'0000, "r"),
+                          passed(Blob::Fdt, 0x9'0000, 0x1000, 0x9'0000, "r")};
+    const auto plan = plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &platform);
+    INFO(boot.first_error());
+    REQUIRE(plan);
+    CHECK(plan->initrd->size() == 100);
+    CHECK(plan->user_tree);
+    const Bytes kernel = make_image({});
+    CHECK(
+        std::ranges::any_of(plan->blobs, [&](const BootBlob& each) { return std::ranges::equal(each.bytes, kernel); }));
+}
+
+TEST_CASE("what is in the host's memory and makes no sense is told where it is passed") {
+    const qvm::test::FakeDevmem host{kMiB};
+    const HostPlatform platform = host.platform();
+    const auto told = [&](Blob blob, const Bytes& bytes) {
+        host.put(0x1000, bytes);
+        Boot boot;
+        boot.file(Blob::Sniff, "Image", make_image({}));
+        boot.config.passed = {passed(blob, 0x1000, bytes.size(), 0x1000, "r")};
+        CHECK_FALSE(plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &platform));
+        CHECK(boot.errors.all().front().where.line == 7);
+        return boot.first_error();
+    };
+    CHECK_THAT(told(Blob::Acpi, raw(100)), Contains("arm64 guests take no ACPI tables"));
+    CHECK_THAT(told(Blob::Fdt, raw(100)), Contains("'host memory at 0x1000' is no device tree"));
+    Bytes tree = flat(root());
+    tree.resize(tree.size() / 2);
+    CHECK_THAT(told(Blob::Fdt, tree), Contains("is a damaged device tree"));
+    CHECK_THAT(told(Blob::Guest, make_image({})), Contains("is a second kernel"));
 }

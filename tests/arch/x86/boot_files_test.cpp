@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include "arch/x86/images.hpp"
+#include "support/fake_devmem.hpp"
+#include "vmm/error.hpp"
 
 using namespace qvm;
 using namespace qvm::x86;
@@ -134,4 +136,130 @@ TEST_CASE("second kernels and second initrds are refused, with a note where the 
     CHECK(boot.errors.all()[1].where.line == 1);
     CHECK_THAT(boot.errors.all()[2].message, Contains("second initrd"));
     CHECK(boot.errors.all()[3].where.line == 3);
+}
+
+namespace {
+
+/// Images in the host's memory, which has 1 MiB.
+struct Passed {
+    qvm::test::FakeDevmem host{kMiB};
+    VmConfig config{};
+    Diagnostics errors{};
+    BootFiles files{};
+
+    /// `size`: of what is passed; 0 is that of the contents.
+    void image(Blob blob, std::uint64_t at, const Image& contents, const std::string& letters = "r",
+               std::uint64_t size = 0) {
+        host.put(at, contents);
+        PassLocation location{.guest = {.address = 0xb000'0000 + at, .length = size != 0 ? size : contents.size()},
+                              .attributes = letters,
+                              .host = GuestLocation{.address = at},
+                              .where = Location{.line = static_cast<std::uint32_t>(config.passed.size() + 1)}};
+        config.passed.push_back({.blob = blob, .where = {}, .locations = {location}});
+    }
+    void open() {
+        const HostPlatform platform = host.platform();
+        files = open_boot_files(config, errors, &platform);
+    }
+    std::string only() {
+        open();
+        REQUIRE(errors.all().size() == 1);
+        CHECK(errors.all().front().where.line == 1);
+        return errors.all().front().message + " / " + errors.all().front().hint;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("images in the host's memory are read as files are") {
+    Passed boot;
+    boot.image(Blob::Guest, 0x1000, make_bzimage());
+    boot.image(Blob::Initrd, 0x8'0003, text_image("anything"));
+    boot.image(Blob::Acpi, 0x9'0000, make_acpi_table("SSDT"), "r", 0x1000);
+    boot.open();
+    REQUIRE(boot.errors.all().empty());
+    REQUIRE(boot.files.kernel);
+    CHECK(std::holds_alternative<BzImage>(boot.files.kernel->image));
+    CHECK(boot.files.kernel->load->path == "host memory at 0x1000");
+    REQUIRE(boot.files.initrd);
+    CHECK(std::ranges::equal(boot.files.initrd->bytes, text_image("anything")));
+    REQUIRE(boot.files.acpi.size() == 1);
+    CHECK(boot.files.acpi.front().bytes.size() == make_acpi_table("SSDT").size());
+}
+
+TEST_CASE("what is read once stays, whatever happens to the host's memory") {
+    Passed boot;
+    boot.image(Blob::Guest, 0x1000, make_elf64());
+    boot.image(Blob::Initrd, 0x8'0000, text_image("first"));
+    boot.open();
+    boot.host.put(0x8'0000, text_image("other"));
+    CHECK(std::ranges::equal(boot.files.initrd->bytes, text_image("first")));
+}
+
+TEST_CASE("an initrd in the guest's RAM is not read") {
+    Passed boot;
+    boot.image(Blob::Guest, 0x1000, make_bzimage());
+    boot.image(Blob::Initrd, 0x8'0000, text_image("x"), "rwm", 0x1000);
+    boot.open();
+    CHECK(boot.errors.all().empty());
+    REQUIRE(boot.files.initrd);
+    CHECK(boot.files.initrd->bytes.empty());
+    CHECK(boot.files.initrd->in_ram == Range::make(0xb008'0000, 0x1000));
+}
+
+TEST_CASE("damaged images in the host's memory are told where they are passed") {
+    const auto told = [](Blob blob, const Image& contents, std::uint64_t size = 0) {
+        Passed boot;
+        boot.image(blob, 0x1000, contents, "r", size);
+        if (blob != Blob::Guest) boot.image(Blob::Guest, 0x8'0000, make_bzimage());
+        return boot.only();
+    };
+    CHECK_THAT(told(Blob::Guest, text_image("\x1f\x8b\x08 packed")),
+               Contains("'host memory at 0x1000' is no kernel for x86: it is a gzip file / for an initrd write "
+                        "`initrd pass`"));
+    Image cut = make_bzimage();
+    cut.resize(cut.size() / 2);
+    CHECK_THAT(told(Blob::Guest, cut), Contains("is truncated"));
+    CHECK_THAT(told(Blob::Guest, text_image("\xd0\x0d\xfe\xed")), Contains("x86 guests take no flattened device tree"));
+    CHECK_THAT(told(Blob::Fdt, text_image("\xd0\x0d\xfe\xed")), Contains("x86 guests take no flattened device tree"));
+    CHECK_THAT(told(Blob::Acpi, text_image("SSDT")), Contains("has 4 bytes"));
+    Image table = make_acpi_table("SSDT");
+    table.back() ^= std::byte{1};
+    CHECK_THAT(told(Blob::Acpi, table, 0x1000), Contains("its checksum is wrong"));
+    CHECK_THAT(told(Blob::Acpi, make_acpi_table("DSDT"), 0x1000), Contains("which qvm makes by itself"));
+    CHECK_THAT(told(Blob::Acpi, Image(0x1000)), Contains("has 0 bytes and an ACPI table at least 36"));
+}
+
+TEST_CASE("random bytes in the host's memory are judged without harm") {
+    std::mt19937_64 random{7};
+    for (unsigned round = 0; round < 300; ++round) {
+        Image image = round % 2 == 0 ? make_bzimage() : make_elf64();
+        for (unsigned i = 0; i < 1 + round / 20; ++i)
+            image[random() % std::min<std::size_t>(image.size(), 0x300)] = std::byte(random());
+        Passed boot;
+        boot.image(Blob::Guest, 0x1000, image, "r", 1 + random() % (2 * image.size()));
+        boot.open();
+        CHECK((boot.files.kernel.has_value() || boot.errors.has_errors()));
+    }
+}
+
+TEST_CASE("kernels in a file and in memory are two, and without a host nobody looks") {
+    Passed boot;
+    boot.image(Blob::Guest, 0x1000, make_bzimage());
+    boot.image(Blob::Guest, 0x8'0000, make_bzimage());
+    boot.open();
+    REQUIRE(boot.errors.all().size() == 2);
+    CHECK(boot.errors.all().front().message == "'host memory at 0x80000' is a second kernel");
+    Passed check;
+    check.image(Blob::Guest, 0x1000, text_image("nothing"));
+    check.files = open_boot_files(check.config, check.errors);
+    CHECK(check.errors.all().empty());
+    CHECK_FALSE(check.files.kernel);
+}
+
+TEST_CASE("memory that the host does not give is the host's fault") {
+    Passed boot;
+    boot.image(Blob::Guest, 0x1000, make_bzimage());
+    const HostPlatform nobody{false, boot.host.root()};
+    CHECK_THROWS_WITH(open_boot_files(boot.config, boot.errors, &nobody), Contains("set host-devmem on"));
 }

@@ -318,3 +318,53 @@ TEST_CASE("random damage to kernels gives a sound plan or an error") {
             CHECK(boot.errors.has_errors());
     }
 }
+
+namespace {
+
+MemorySpec passed_ram(std::uint64_t start, std::uint64_t size, bool kept) {
+    return {false, Range::make(start, size).value(), Location{.line = 9}, MemorySpec::Host{0x8000'0000, true, kept}};
+}
+
+/// An initrd that is there already.
+PassSpec passed_initrd(std::uint64_t start, std::uint64_t size) {
+    return {.blob = Blob::Initrd,
+            .where = {},
+            .locations = {{.guest = {.address = start, .length = size}, .attributes = "rwcxm"}}};
+}
+
+}  // namespace
+
+TEST_CASE("RAM that is passed is RAM: the kernel goes there, and the guest is told") {
+    Boot boot{{passed_ram(0, 0xa0000, false), passed_ram(kMiB, 63 * kMiB, false)}};
+    boot.file(Blob::Sniff, "vmlinuz", make_bzimage());
+    boot.file(Blob::Data, "data", text_image("data"), 0x20'0000);
+    const BootPlan plan = boot.good_plan();
+    CHECK(plan.e820.front().addr == 0);
+    CHECK(plan.e820.front().type == E820Entry::Type::Ram);
+    CHECK(plan.kernel->start() == 0x100'0000);
+}
+
+TEST_CASE("an initrd in passed RAM stays where it is, and nothing comes over it") {
+    Boot boot{{{false, Range::make(0, 48 * kMiB).value(), {}}, passed_ram(48 * kMiB, 16 * kMiB, true)}};
+    boot.config.passed.push_back(passed_initrd(48 * kMiB, 16 * kMiB));
+    boot.file(Blob::Sniff, "vmlinuz", make_bzimage());
+    boot.file(Blob::Data, "data", text_image("data"));
+    const BootPlan plan = boot.good_plan();
+    CHECK(plan.initrd == Range::make(48 * kMiB, 16 * kMiB));
+    for (const BootBlob& blob : plan.blobs) CHECK_FALSE(blob.at.overlaps(*plan.initrd));
+    CHECK_FALSE(plan.acpi->overlaps(*plan.initrd));
+    boot.file(Blob::Data, "more", text_image("data"), 50 * kMiB);
+    CHECK_THAT(boot.only_error().message, Contains("meets what is passed at 0x3000000 to 0x3ffffff"));
+}
+
+TEST_CASE("an initrd in passed RAM must not be where the boot begins, and within the kernel's reach") {
+    Boot low{{passed_ram(0, 0xa0000, true), {false, Range::make(kMiB, 63 * kMiB).value(), {}}}};
+    low.config.passed.push_back(passed_initrd(0, 0xa0000));
+    low.file(Blob::Sniff, "vmlinuz", make_bzimage());
+    CHECK_THAT(low.only_error().message, Contains("what is passed at 0x0 to 0x9ffff meets "));
+    Boot high{{{false, Range::make(0, 64 * kMiB).value(), {}}, passed_ram(8 * kGiB, 16 * kMiB, true)}};
+    high.config.passed.push_back(passed_initrd(8 * kGiB, 16 * kMiB));
+    high.file(Blob::Sniff, "vmlinuz", make_bzimage({.xloadflags = 1}));
+    CHECK_THAT(high.only_error().message, Contains("the initrd ends at 0x200ffffff; this kernel reaches up to "));
+    CHECK(high.errors.all().front().hint == "let the guest see it lower");
+}

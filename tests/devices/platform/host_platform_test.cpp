@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "devices/platform/read_region.hpp"
 #include "support/fake_chip.hpp"
 #include "support/fake_uio.hpp"
 #include "vmm/error.hpp"
@@ -53,6 +54,20 @@ TEST_CASE("registers of a UIO device are mapped, all of them or a part") {
     CHECK(part.length == 0x10);
     CHECK(platform.lines_at(at(0x901'1fff, 1)).size() == 1);
     CHECK(platform.lines_at(at(0x901'1fff, 2)).empty());
+}
+
+TEST_CASE("a region is copied byte by byte where it is not aligned") {
+    const Host host;
+    HostRegion region = host.with(false).map(at(0x901'0000, 0x1000), false);
+    for (unsigned i = 0; i < 64; ++i) region.pages.bytes()[i] = std::byte(i);
+    for (unsigned first = 0; first < 9; ++first)
+        for (unsigned length = 0; length < 26; ++length) {
+            region.first = first;
+            region.length = length;
+            const auto bytes = read_region(region);
+            REQUIRE(bytes.size() == length);
+            for (unsigned i = 0; i < length; ++i) REQUIRE(bytes[i] == std::byte(first + i));
+        }
 }
 
 TEST_CASE("what no UIO device has is refused, and the owner is named") {

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices of the host without VFIO, in Linux and bare guests: by UIO, by /dev/mem, by ports."""
+"""Devices of the host without VFIO, in Linux and bare guests: by UIO, by /dev/mem, by ports; and memory of the host's."""
 import re
 from contextlib import contextmanager
 
-from lab import Extras, Lab, case, check
+from pathlib import Path
 
-from cases.passthrough import find
+from lab import Extras, Lab, case, check
+from lab.passed import RESERVED
+
+from cases.blk import LOOP, block_device
+from cases.common import check_calm
+from cases.passthrough import NVME, bound, find
 
 RTC, RTC_ID = 0x9010000, 34  # QEMU's board virt
 DRIVER = "/sys/bus/amba/drivers/rtc-pl031"
@@ -124,3 +129,65 @@ def ports_and_registers_without_a_driver(lab: Lab):
         taken = lab.start(guest + "pass loc io:0x60\nset host-devmem on\n")
         taken.ends(64)
         check("0x60 to 0x60 cannot be passed: keyboard has them" in taken.stderr, taken.stderr)
+
+
+# Puts files into memory that the L1's kernel does not have, each where it is told, or zeroes.
+FILL = """\
+import mmap, os, sys
+memory = os.open("/dev/mem", os.O_RDWR)
+for path, start in zip(sys.argv[1::2], map(int, sys.argv[2::2])):
+    data = open(path, "rb").read()
+    with mmap.mmap(memory, len(data) + 4096, offset=start) as there:
+        there[: len(data)] = data
+"""
+
+# Pages that the disks' DMA and the L1's kernel fill, and the guest's programs: all of it lies in passed memory.
+USE = """\
+grep MemTotal /proc/meminfo
+mkdir -p /tmp
+mount -t tmpfs none /tmp
+dd if=/dev/urandom of=/tmp/data bs=1M count=8 2>/dev/null
+for disk in /dev/nvme0n1 /dev/vda; do
+    until [ -b $disk ]; do usleep 20000; done
+    dd if=/tmp/data of=$disk bs=1M conv=fsync 2>/dev/null
+    echo 3 >/proc/sys/vm/drop_caches
+    dd if=$disk bs=1M count=8 2>/dev/null | cmp - /tmp/data && echo "SAME $disk"
+done
+"""
+
+
+@case(limit=180, init="iommu")
+def memory_that_is_all_the_guest_has(lab: Lab):
+    """Linux in RAM of the host's, with a kernel that is read from there and an initrd that lies in it; a disk by VFIO, and
+    one of qvm's that cannot have direct I/O from such memory."""
+    start, kernel = RESERVED.start, lab.images.kernels["std"].vmlinux
+    task = lab.guest_with(USE, Extras(modules=("nvme", "virtio_pci", "virtio_blk")))
+    initrd = Path(re.search("initrd load (.*)", task)[1])
+    kernel_at, initrd_at = start + (160 << 20), start + (144 << 20)
+    files = {kernel: kernel_at, initrd: initrd_at, "/bin/busybox": start}
+    lab.run_in_l1("/usr/bin/python3", "-c", FILL, *(str(word) for each in files.items() for word in each))
+    ram = f"pass loc 0,640K,rwcxm={start:#x}\n  loc 1M,143M,rwcxm={start + (1 << 20):#x}\n"
+    ram += f"initrd pass loc 144M,{initrd.stat().st_size + 4095 & -4096:#x},rwcxm={initrd_at:#x}\n"
+    image = f"guest pass loc 0xb0000000,{kernel.stat().st_size},rc={kernel_at:#x}\n"
+    rest = 'cpu\ncpu\ncmdline "console=ttyS0 panic=-1 quiet lab.do=script"\nvdev ser8250\n  hostdev -\n'
+    allowed = "set host-devmem on\n"
+    for text, code, says in (
+        (ram + image + rest, 64, "cannot be passed: no UIO device has it, /proc/iomem names Reserved"),
+        (allowed + ram.replace(f"{start:#x}", "0x1000000") + image + rest, 64, "is the host's own RAM"),
+        (allowed + ram + image.replace(f"{kernel_at:#x}", f"{initrd_at:#x}") + rest, 65, "is no kernel for x86: it is a gzip file"),
+    ):
+        refused = lab.start(text)
+        refused.ends(code)
+        check(says in refused.stderr, refused.stderr)
+    with bound(lab, find(lab, NVME)), block_device(lab, 32):
+        disks = f"pass loc pci:0:6.0=pci:0x1b36/0x0010\nvdev virtio-blk\n  hostdev {LOOP}\n  dio enable\n"
+        vm = lab.start(allowed + ram + image + rest + disks)
+        total = int(vm.expect(r"MemTotal: +(\d+) kB")[1])
+        check(90 << 10 < total < 150 << 10, f"the guest has {total} kB")
+        vm.expect("SAME /dev/nvme0n1")
+        vm.expect("SAME /dev/vda")
+        vm.expect("TASK-ENDED 0")
+        vm.ends(0)
+        check_calm(vm)
+        check("RAM at 0x100000 to 0x8ffffff is the host's memory at 0x80100000 by /dev/mem" in vm.stderr, vm.stderr)
+        check("direct I/O failed; from now on it goes through the page cache" in vm.stderr, vm.stderr)

@@ -12,7 +12,7 @@ from signal import SIGKILL, Signals
 
 from .board import Board
 from .images import Images
-from .passed import devices_to_pass, make_disks
+from .passed import RESERVED, devices_to_pass, make_disks
 from .paths import BUILD, LAB, LOGS, ROOT
 from .qemu import Qemu
 from .systemd_root import systemd_root
@@ -199,15 +199,18 @@ def _command(board: Board, qemu: Qemu, images: Images, init: str) -> list[str]:
     if board.arch != "x86":
         shown = ROOT
         arguments += f" lab.tree={ROOT}"
-    initramfs, disk, passed = images.l1_initramfs, [], []
+    initramfs, disk, passed, memory = images.l1_initramfs, [], [], "2G"
     if init == "systemd":
         initramfs, disk = images.systemd_initramfs, ["-drive", f"if=virtio,snapshot=on,format=raw,file={systemd_root()}"]
         arguments += " lab.root=/dev/vda"
     if init.startswith("iommu"):
         arguments += " intel_iommu=on" if board.arch == "x86" else ""
         passed = devices_to_pass(board, remapping=init == "iommu")
+        if board.arch == "x86":
+            memory = f"{RESERVED.stop >> 20}M"
+            arguments += f" memmap={len(RESERVED) >> 20}M${RESERVED.start:#x}"
     return [
-        *qemu.command(), *board.machine, "-m", "2G",
+        *qemu.command(), *board.machine, "-m", memory,
         "-nodefaults", "-display", "none", "-no-reboot", *passed,
         "-kernel", str(images.kernels["std"].vmlinux), "-initrd", str(initramfs), "-append", arguments,
         "-chardev", "file,id=console,path=console.log", "-serial", "chardev:console",

@@ -9,6 +9,7 @@ from .images import root_image
 
 DISKS = {"nvme": 256, "blk": 320, "sata": 64}  # MiB
 CARD = "02:00:00:00:01:01"  # the L1's own
+RESERVED = range(0x80000000, 0x90000000)  # memory of a PC, above that of its kernel
 
 SIMPLE_DEVICES = (
     "edu,dma_mask=0xffffffffffff",
