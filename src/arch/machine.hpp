@@ -12,7 +12,6 @@
 #include "config/vm_config.hpp"
 #include "devices/irq_table.hpp"
 #include "devices/pci/host.hpp"
-#include "devices/platform/host_platform.hpp"
 #include "devices/vdev.hpp"
 #include "vcpu/dispatch.hpp"
 #include "vcpu/vcpu.hpp"
@@ -21,6 +20,8 @@
 #include "vmm/guest_memory.hpp"
 
 namespace qvm {
+
+class KeptMemory;
 
 /// A vdev where it ended up.
 struct PlacedVdev {
@@ -121,6 +122,6 @@ public:
 /// Images in the host's memory are read by `host`; null: nobody looks at them, and what depends on them is not judged.
 /// `config` must outlive the plan, which is never null. Throws HostError if the host's memory cannot be had.
 [[nodiscard]] std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics,
-                                                    const HostPlatform* host = nullptr);
+                                                    KeptMemory* host = nullptr);
 
 }  // namespace qvm

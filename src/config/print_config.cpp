@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <ranges>
 #include <vector>
 
 #include "config/language.hpp"
@@ -85,8 +84,10 @@ private:
         for (const LogRule& each : config_.loggers)
             global("logger", {severities_text(each.severities), std::string{destination_name(each.destination)}});
         for (const SetSpec& each : config_.variables) global("set", {each.name, each.value});
-        for (const MemorySpec& each : config_.memory | std::views::filter(is_line))
+        for (const MemorySpec& each : config_.memory) {
+            if (!is_line(each)) continue;
             global(each.rom ? "rom" : "ram", {address_text(each.range.start()) + ',' + length_text(each.range.size())});
+        }
     }
 
     void loads() {

@@ -16,6 +16,7 @@
 #include "config/passed_memory.hpp"
 #include "config/settings.hpp"
 #include "devices/host/terminal.hpp"
+#include "devices/platform/kept_memory.hpp"
 #include "launcher/balloon_check.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/life.hpp"
@@ -294,7 +295,7 @@ std::unique_ptr<BoardPlan> plan_vm(const VmConfig& config, const Catalog& catalo
     report_unavailable(config, catalog, foreign, purpose, diagnostics);
     if (foreign) return plan_foreign(config, foreign->board, diagnostics);
     // A check may be made on another host than the one whose memory holds images.
-    std::optional<HostPlatform> host;
+    std::optional<KeptMemory> host;
     const bool reads = purpose == Purpose::Run && !diagnostics.has_errors() && !passed_images(config).empty();
     if (reads) host.emplace(settings_of(config).host_devmem);
     if (!config.damage.memory && !config.damage.loads) return plan_board(config, diagnostics, host ? &*host : nullptr);

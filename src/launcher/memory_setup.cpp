@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "devices/platform/host_platform.hpp"
+#include "devices/platform/kept_memory.hpp"
 #include "vmm/error.hpp"
 #include "vmm/host_memory.hpp"
 #include "vmm/lock_memory.hpp"
@@ -60,7 +60,7 @@ void require_lockable(const VmConfig& config) {
 
 /// RAM by `pass`: what is kept away from the host's kernel. It begins as zeroes, as any RAM does, unless the user has
 /// said that something is in it.
-void add_passed(const MemorySpec& line, const HostPlatform& host, GuestMemory& memory, Log& log) {
+void add_passed(const MemorySpec& line, KeptMemory& host, GuestMemory& memory, Log& log) {
     const Range from = Range::make(line.host->start, line.range.size()).value();
     HostRegion region = host.map(from, line.host->cached);
     if (region.first % GuestMemory::kSmallPage != 0)
@@ -71,7 +71,7 @@ void add_passed(const MemorySpec& line, const HostPlatform& host, GuestMemory& m
     memory.add(line.range, std::move(region.pages));
     const std::string what =
         fmt::format("the guest's RAM at {:#x} to {:#x} is ", line.range.start(), line.range.last());
-    if (host.device_at(from) == nullptr)
+    if (region.unasked)
         log.warn(fmt::format("{}{} by /dev/mem: the host's kernel does not know", what, region.title));
     else
         log.info(
@@ -107,7 +107,7 @@ void make_memory(const VmConfig& config, GuestMemory& memory, Log& log, const st
     require_huge_pages(config, settings.huge_pages, log);
     const bool prefault = settings.prefault || settings.lock_memory;
     if (prefault) require_free_memory(config, settings.huge_pages);
-    std::optional<HostPlatform> host;
+    std::optional<KeptMemory> host;
     for (const MemorySpec& line : config.memory) {
         if (line.host) {
             if (!host) host.emplace(settings.host_devmem, root);

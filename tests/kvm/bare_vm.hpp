@@ -13,6 +13,7 @@
 
 #include "config/passed_memory.hpp"
 #include "config/reader.hpp"
+#include "devices/platform/kept_memory.hpp"
 #include "launcher/end_latch.hpp"
 #include "launcher/launcher.hpp"
 #include "launcher/memory_setup.hpp"
@@ -33,8 +34,8 @@ public:
         INFO(diagnostics.render(sources));
         REQUIRE(config);
         take_passed_memory(*config, diagnostics);
-        const HostPlatform platform{true, host_root};
-        plan = plan_board(*config, diagnostics, &platform);
+        KeptMemory kept{true, host_root};
+        plan = plan_board(*config, diagnostics, &kept);
         board.emplace(*config, catalog, *plan, host, latch, diagnostics);
         INFO(diagnostics.render(sources));
         REQUIRE_FALSE(diagnostics.has_errors());

@@ -489,14 +489,14 @@ TEST_CASE("passed RAM and images that cannot be had are told before the guest st
     const std::string load = "load " + guest_file("spin.elf") + "\n";
     const auto nobody = run_with(dir, ram + load, {});
     CHECK(nobody.ending == Ending{64});
-    CHECK(nobody.complains("0x40000000 to 0x4009ffff cannot be passed: no UIO device has it"));
+    CHECK(nobody.complains("0x40000000 to 0x4009ffff cannot be passed: no device of VFIO's or UIO's has it"));
     CHECK(nobody.complains("set host-devmem on"));
     CHECK(run_with(dir, ram + load, {"--check"}).ending == kGood);
     const auto unseen = run_with(dir, ram + "guest pass loc 0xb0000000,64K,r=0x50000000\n", {"--check"});
     CHECK(unseen.ending == kGood);
     const auto unread = run_with(dir, ram + "guest pass loc 0xb0000000,64K,r=0x50000000\n", {});
     CHECK(unread.ending == Ending{64});
-    CHECK(unread.complains("0x50000000 to 0x5000ffff cannot be passed: no UIO device has it"));
+    CHECK(unread.complains("0x50000000 to 0x5000ffff cannot be passed: no device of VFIO's or UIO's has it"));
     const auto wrong = run_with(dir, ram + "guest pass loc 20M,64K,rwcxm\n", {"--check"});
     CHECK(wrong.ending == kConfigError);
     CHECK(

@@ -91,7 +91,8 @@ TEST_CASE("RAM from the middle of what a UIO device has begins where it is to") 
 
 TEST_CASE("RAM that the host does not give is one line with the way out") {
     Made made{"ram 0,4K\npass loc 4K,4K,rwcxm=64K\n"};
-    CHECK_THROWS_WITH(made.make(), Catch::Contains("0x10000 to 0x10fff cannot be passed: no UIO device has it"));
+    CHECK_THROWS_WITH(made.make(),
+                      Catch::Contains("0x10000 to 0x10fff cannot be passed: no device of VFIO's or UIO's has it"));
     Made own{"set host-devmem on\npass loc 4K,4K,rwcxm=64K\n"};
     own.host.files().write("proc/iomem", "00000000-0001ffff : System RAM\n");
     CHECK_THROWS_WITH(own.make(), Catch::Contains("is the host's own RAM"));

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <span>
 
-#include "devices/platform/host_platform.hpp"
+#include "devices/platform/kept_memory.hpp"
 #include "support/fake_root.hpp"
 
 namespace qvm::test {
@@ -30,7 +30,7 @@ public:
         stream.seekg(static_cast<std::streamoff>(where));
         return static_cast<char>(stream.get());
     }
-    [[nodiscard]] HostPlatform platform() const { return HostPlatform{true, root()}; }
+    [[nodiscard]] KeptMemory kept() const { return KeptMemory{true, root()}; }
     [[nodiscard]] const FakeRoot& files() const noexcept { return root_; }
     [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_.path(); }
 

@@ -22,7 +22,7 @@ std::string mib(std::uint64_t bytes) { return fmt::format("{} MiB", bytes / kMiB
 
 class Planner {
 public:
-    Planner(const VmConfig& config, const GicPlan& gic, Diagnostics& errors, const HostPlatform* host)
+    Planner(const VmConfig& config, const GicPlan& gic, Diagnostics& errors, KeptMemory* host)
         : config_{config},
           errors_{errors},
           host_{host},
@@ -270,7 +270,7 @@ private:
 
     const VmConfig& config_;
     Diagnostics& errors_;
-    const HostPlatform* host_;
+    KeptMemory* host_;
     Placement placement_;
     BootPlan plan_;
     std::uint64_t kernel_ = 0;
@@ -278,8 +278,7 @@ private:
 
 }  // namespace
 
-std::optional<BootPlan> plan_boot(const VmConfig& config, const GicPlan& gic, Diagnostics& errors,
-                                  const HostPlatform* host) {
+std::optional<BootPlan> plan_boot(const VmConfig& config, const GicPlan& gic, Diagnostics& errors, KeptMemory* host) {
     return Planner{config, gic, errors, host}.plan();
 }
 

@@ -53,7 +53,7 @@ struct BootEntry {
 /// Nothing if `errors` got an error, or the kernel has not been looked at; `host` is as for open_boot_files(). Reads
 /// files, but needs no KVM and no guest memory.
 [[nodiscard]] std::optional<BootPlan> plan_boot(const VmConfig& config, const GicPlan& gic, Diagnostics& errors,
-                                                const HostPlatform* host = nullptr);
+                                                KeptMemory* host = nullptr);
 
 /// The guest's tree: what the plan knows of it is put into `board`, and the user's tree is joined with it.
 [[nodiscard]] std::vector<std::byte> make_tree(const BootPlan& plan, BoardTree board);

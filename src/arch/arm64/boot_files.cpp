@@ -34,7 +34,7 @@ public:
         take(load, result_.files.back().bytes());
     }
 
-    void sort(PassedImage each, const HostPlatform* host) {
+    void sort(PassedImage each, KeptMemory* host) {
         const PassedImage& image = result_.passed.emplace_back(std::move(each));
         const LoadSpec& load = image.load;
         if (load.blob == Blob::Acpi) return refuse_acpi(load);
@@ -153,7 +153,7 @@ private:
 
 }  // namespace
 
-BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, const HostPlatform* host) {
+BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, KeptMemory* host) {
     Sorter sorter{errors};
     for (const LoadSpec& load : config.loads) sorter.sort(load);
     for (PassedImage& image : passed_images(config)) sorter.sort(std::move(image), host);

@@ -301,7 +301,7 @@ private:
 
 class Arm64Plan final : public BoardPlan {
 public:
-    Arm64Plan(const VmConfig& config, Diagnostics& diagnostics, const HostPlatform* host)
+    Arm64Plan(const VmConfig& config, Diagnostics& diagnostics, KeptMemory* host)
         : config_{config},
           gic_{plan_gic(config, diagnostics)},
           pci_{plan_pci(config, gic_, diagnostics)},
@@ -325,7 +325,7 @@ Boards this_board() noexcept { return Boards::Arm64; }
 
 std::span<const VdevType* const> board_vdev_types() noexcept { return arm64::vdev_types(); }
 
-std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics, const HostPlatform* host) {
+std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics, KeptMemory* host) {
     return std::make_unique<arm64::Arm64Plan>(config, diagnostics, host);
 }
 

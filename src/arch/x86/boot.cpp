@@ -22,7 +22,7 @@ constexpr std::uint64_t kAcpiTableRoom = 128;  // entry in XSDT, gap before the 
 
 class Planner {
 public:
-    Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam, const HostPlatform* host)
+    Planner(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam, KeptMemory* host)
         : config_{config}, errors_{errors}, ecam_{ecam}, host_{host}, placement_{make_placement(config.memory)} {}
 
     std::optional<BootPlan> plan() {
@@ -292,7 +292,7 @@ private:
     const VmConfig& config_;
     Diagnostics& errors_;
     std::optional<Range> ecam_;
-    const HostPlatform* host_;
+    KeptMemory* host_;
     Placement placement_;
     BootPlan plan_{};
     bool lacks_low_ram_ = false;
@@ -301,7 +301,7 @@ private:
 }  // namespace
 
 std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors, const std::optional<Range>& ecam,
-                                  const HostPlatform* host) {
+                                  KeptMemory* host) {
     return Planner{config, errors, ecam, host}.plan();
 }
 

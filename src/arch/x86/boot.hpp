@@ -18,7 +18,7 @@
 #include "config/diagnostics.hpp"
 #include "config/image_file.hpp"
 #include "config/vm_config.hpp"
-#include "devices/platform/host_platform.hpp"
+#include "devices/platform/kept_memory.hpp"
 #include "vmm/guest_memory.hpp"
 #include "vmm/units.hpp"
 
@@ -52,8 +52,7 @@ struct BootPlan {
 /// `ecam` is where PCI's configuration space is, if there is PCI; `host` is as for open_boot_files(). Nothing if
 /// `errors` got an error, or the kernel has not been looked at. Reads files, but needs no KVM and no guest memory.
 [[nodiscard]] std::optional<BootPlan> plan_boot(const VmConfig& config, Diagnostics& errors,
-                                                const std::optional<Range>& ecam = {},
-                                                const HostPlatform* host = nullptr);
+                                                const std::optional<Range>& ecam = {}, KeptMemory* host = nullptr);
 
 /// Fills fresh (zeroed) guest memory made from the same configuration. The plan may be dropped afterwards.
 [[nodiscard]] BootEntry install_boot(const BootPlan& plan, const GuestMemory& memory, const AcpiBoard& board);

@@ -34,7 +34,7 @@ public:
         }
     }
 
-    void sort(PassedImage each, const HostPlatform* host) {
+    void sort(PassedImage each, KeptMemory* host) {
         const PassedImage& image = result_.passed.emplace_back(std::move(each));
         const LoadSpec& load = image.load;
         if (load.blob == Blob::Fdt) return refuse_fdt(load);
@@ -140,7 +140,7 @@ private:
 
 }  // namespace
 
-BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, const HostPlatform* host) {
+BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, KeptMemory* host) {
     Sorter sorter{errors};
     for (const LoadSpec& load : config.loads) sorter.sort(load);
     for (PassedImage& image : passed_images(config)) sorter.sort(std::move(image), host);

@@ -13,7 +13,7 @@
 #include "config/image_file.hpp"
 #include "config/passed_memory.hpp"
 #include "config/vm_config.hpp"
-#include "devices/platform/host_platform.hpp"
+#include "devices/platform/kept_memory.hpp"
 
 namespace qvm::x86 {
 
@@ -41,7 +41,6 @@ struct BootFiles {
 
 /// Opens and identifies all `load` files, and images that are passed, and reports what is wrong with them. Pointers go
 /// into `config`. Without a `host`, images in its memory are left out. Throws HostError if its memory cannot be had.
-[[nodiscard]] BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors,
-                                        const HostPlatform* host = nullptr);
+[[nodiscard]] BootFiles open_boot_files(const VmConfig& config, Diagnostics& errors, KeptMemory* host = nullptr);
 
 }  // namespace qvm::x86

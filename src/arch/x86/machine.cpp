@@ -259,7 +259,7 @@ Boards this_board() noexcept { return Boards::X86; }
 
 std::span<const VdevType* const> board_vdev_types() noexcept { return x86::vdev_types(); }
 
-std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics, const HostPlatform* host) {
+std::unique_ptr<BoardPlan> plan_board(const VmConfig& config, Diagnostics& diagnostics, KeptMemory* host) {
     auto pci = x86::plan_pci(config, diagnostics);
     auto boot = x86::plan_boot(config, diagnostics, pci ? pci->ecam : std::nullopt, host);
     return std::make_unique<x86::X86Plan>(config, std::move(pci), std::move(boot));

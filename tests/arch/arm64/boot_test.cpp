@@ -301,7 +301,7 @@ TEST_CASE("passed RAM is RAM, with an initrd and data in it that stay") {
 
 TEST_CASE("a kernel, an initrd and a tree are read from the host's memory") {
     const qvm::test::FakeDevmem host{kMiB};
-    const HostPlatform platform = host.platform();
+    KeptMemory kept = host.kept();
     const Bytes tree = flat(root());
     host.put(0x1000, make_image({}));
     host.put(0x8'0000, raw(100));
@@ -310,7 +310,7 @@ TEST_CASE("a kernel, an initrd and a tree are read from the host's memory") {
     boot.config.passed = {passed(Blob::Guest, 0x1000, make_image({}).size(), 0x1000, "r"),
                           passed(Blob::Initrd, 0x8'0000, 100, 0x8'0000, "r"),
                           passed(Blob::Fdt, 0x9'0000, 0x1000, 0x9'0000, "r")};
-    const auto plan = plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &platform);
+    const auto plan = plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &kept);
     INFO(boot.first_error());
     REQUIRE(plan);
     CHECK(plan->initrd->size() == 100);
@@ -322,13 +322,13 @@ TEST_CASE("a kernel, an initrd and a tree are read from the host's memory") {
 
 TEST_CASE("what is in the host's memory and makes no sense is told where it is passed") {
     const qvm::test::FakeDevmem host{kMiB};
-    const HostPlatform platform = host.platform();
+    KeptMemory kept = host.kept();
     const auto told = [&](Blob blob, const Bytes& bytes) {
         host.put(0x1000, bytes);
         Boot boot;
         boot.file(Blob::Sniff, "Image", make_image({}));
         boot.config.passed = {passed(blob, 0x1000, bytes.size(), 0x1000, "r")};
-        CHECK_FALSE(plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &platform));
+        CHECK_FALSE(plan_boot(boot.config, plan_gic(boot.config, boot.errors), boot.errors, &kept));
         CHECK(boot.errors.all().front().where.line == 7);
         return boot.first_error();
     };

@@ -158,8 +158,8 @@ struct Passed {
         config.passed.push_back({.blob = blob, .where = {}, .locations = {location}});
     }
     void open() {
-        const HostPlatform platform = host.platform();
-        files = open_boot_files(config, errors, &platform);
+        KeptMemory kept = host.kept();
+        files = open_boot_files(config, errors, &kept);
     }
     std::string only() {
         open();
@@ -260,6 +260,6 @@ TEST_CASE("kernels in a file and in memory are two, and without a host nobody lo
 TEST_CASE("memory that the host does not give is the host's fault") {
     Passed boot;
     boot.image(Blob::Guest, 0x1000, make_bzimage());
-    const HostPlatform nobody{false, boot.host.root()};
+    KeptMemory nobody{false, boot.host.root()};
     CHECK_THROWS_WITH(open_boot_files(boot.config, boot.errors, &nobody), Contains("set host-devmem on"));
 }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "devices/platform/kept_memory.hpp"
 #include "devices/platform/read_region.hpp"
 #include "support/fake_chip.hpp"
 #include "support/fake_uio.hpp"
@@ -58,7 +59,8 @@ TEST_CASE("registers of a UIO device are mapped, all of them or a part") {
 
 TEST_CASE("a region is copied byte by byte where it is not aligned") {
     const Host host;
-    HostRegion region = host.with(false).map(at(0x901'0000, 0x1000), false);
+    HostPlatform platform = host.with(false);
+    HostRegion region = platform.map(at(0x901'0000, 0x1000), false);
     for (unsigned i = 0; i < 64; ++i) region.pages.bytes()[i] = std::byte(i);
     for (unsigned first = 0; first < 9; ++first)
         for (unsigned length = 0; length < 26; ++length) {
@@ -152,6 +154,14 @@ TEST_CASE("a device of VFIO's goes before UIO and /dev/mem, and is opened once")
     CHECK(platform.reset() == std::vector<std::string>{"a000000.timer"});
     CHECK_THROWS_WITH(host.with(false).map(at(0xa01'0000, 0x1000), false),
                       Contains("a000000.timer has 0xa010000 to 0xa01007f of it only"));
+}
+
+TEST_CASE("registers of a device that VFIO has are no memory") {
+    const Host host;
+    host.chips.add_timer();
+    KeptMemory memory{true, host.root.path()};
+    CHECK_THROWS_WITH(memory.map(at(0xa00'0000, 0x1000), true),
+                      Contains("a000000.timer has its registers there, which are no memory"));
 }
 
 TEST_CASE("a device that VFIO could have is named with the command that gives it to VFIO") {

@@ -172,7 +172,7 @@ def memory_that_is_all_the_guest_has(lab: Lab):
     rest = 'cpu\ncpu\ncmdline "console=ttyS0 panic=-1 quiet lab.do=script"\nvdev ser8250\n  hostdev -\n'
     allowed = "set host-devmem on\n"
     for text, code, says in (
-        (ram + image + rest, 64, "cannot be passed: no UIO device has it, /proc/iomem names Reserved"),
+        (ram + image + rest, 64, "cannot be passed: no device of VFIO's or UIO's has it, /proc/iomem names Reserved"),
         (allowed + ram.replace(f"{start:#x}", "0x1000000") + image + rest, 64, "is the host's own RAM"),
         (allowed + ram + image.replace(f"{kernel_at:#x}", f"{initrd_at:#x}") + rest, 65, "is no kernel for x86: it is a gzip file"),
     ):
