@@ -10,9 +10,9 @@ namespace qvm {
 /// Member order is teardown order, last member first.
 struct PlacedBoard {
     /// What cannot be had as configured goes to `diagnostics`, all of it; the board is then incomplete. What is passed
-    /// must outlive it. Throws HostError.
+    /// must outlive it. `host_root` stands in for `/` where the host's platform devices are. Throws HostError.
     PlacedBoard(const VmConfig& config, const Catalog& catalog, BoardPlan& plan, const CharHost& host,
-                VmControl& control, Diagnostics& diagnostics);
+                VmControl& control, Diagnostics& diagnostics, const std::filesystem::path& host_root = "/");
     ~PlacedBoard() { machine->be_quiet(); }
     PlacedBoard(const PlacedBoard&) = delete;
     PlacedBoard& operator=(const PlacedBoard&) = delete;

@@ -36,7 +36,7 @@ public:
         take_passed_memory(*config, diagnostics);
         KeptMemory kept{true, host_root};
         plan = plan_board(*config, diagnostics, &kept);
-        board.emplace(*config, catalog, *plan, host, latch, diagnostics);
+        board.emplace(*config, catalog, *plan, host, latch, diagnostics, host_root);
         INFO(diagnostics.render(sources));
         REQUIRE_FALSE(diagnostics.has_errors());
         make_memory(*config, board->memory, log, host_root);
