@@ -20,7 +20,7 @@ TEST_CASE("a guest runs in RAM that is passed, from an image that is passed") {
     const std::string elf = read_file(guest_file("port_storm.elf"));
     host.put(kImage, std::as_bytes(std::span{elf}));
     BareVm vm{fmt::format("set host-devmem on\npass loc 0,640K,rwcxm=4M\n loc 1M,15M,rwcxm=5M\n"
-                          "guest pass loc 0xb0000000,{},r={:#x}\ncmdline \"{}\"\n",
+                          "guest pass loc 0xb0000000,{},r={:#x}\ncmdline \"{}\"\nvdev ser8250\n  hostdev -\n",
                           elf.size(), kImage, kWrites),
               make_catalog(), host.root()};
     CHECK(vm.board->memory.blocks().size() == 2);
