@@ -10,6 +10,7 @@
 #include "config/config_json.hpp"
 #include "config/diagnostics_json.hpp"
 #include "config/json_check.hpp"
+#include "config/passed_memory.hpp"
 #include "config/print_config.hpp"
 #include "config/reader.hpp"
 
@@ -56,6 +57,24 @@ namespace qvm::test {
     return {};
 }
 
+/// What is wrong with the RAM and the images that `config` passes, or empty.
+[[nodiscard]] inline std::string passed_memory_fault(const VmConfig& config, const Sources& sources) {
+    VmConfig taken = config;
+    Diagnostics diagnostics;
+    take_passed_memory(taken, diagnostics);
+    const std::string fault = reading_fault(sources, diagnostics);
+    if (!fault.empty()) return fault + '\n' + diagnostics.render(sources);
+    const auto overlaps = [&taken](const MemorySpec& one) {
+        return std::ranges::any_of(taken.memory, [&one](const MemorySpec& other) {
+            return &one != &other && one.range.overlaps(other.range);
+        });
+    };
+    if (std::ranges::any_of(taken.memory, overlaps)) return "RAM that overlaps";
+    for (const PassedImage& image : passed_images(taken))
+        if (image.host.size() > PassedImage::kMost) return "an image without a limit";
+    return print_config(taken) == print_config(config) ? "" : "what is passed is printed as lines, too";
+}
+
 /// Reads `text`, and `host_map` if there is one, and looks for anything that must never be. Empty if all is well.
 [[nodiscard]] inline std::string config_fault(std::string_view text, std::optional<std::string_view> host_map,
                                               const VdevGrammar& grammar, const HostInfo& host) {
@@ -70,7 +89,8 @@ namespace qvm::test {
     if (!reading && !diagnostics.has_errors()) return "no result and no error";
     if (reading && !is_json(config_to_json(*reading, sources))) return "the configuration is no JSON";
     if (!reading || diagnostics.has_errors()) return {};
-    return round_trip_fault(*reading, grammar, host);
+    const std::string passed = passed_memory_fault(*reading, sources);
+    return passed.empty() ? round_trip_fault(*reading, grammar, host) : passed;
 }
 
 }  // namespace qvm::test
