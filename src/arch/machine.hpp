@@ -72,6 +72,11 @@ public:
     /// `ordinal` counts the vdevs of this type from 0.
     [[nodiscard]] virtual Defaults defaults(const VdevType& type, unsigned ordinal) const = 0;
     [[nodiscard]] virtual MsiRouter& msi() = 0;
+    /// The vCPU that a message to `address` interrupts, by the number of its `cpu` line; nothing if there may be
+    /// several, or the board cannot tell.
+    [[nodiscard]] virtual std::optional<unsigned> message_target(std::uint64_t /*address*/) const noexcept {
+        return std::nullopt;
+    }
     [[nodiscard]] virtual Doorbells& doorbells() = 0;
     /// Null if there is no PCI: the configuration does not need it, or the board has none.
     [[nodiscard]] virtual PciHost* pci() noexcept { return nullptr; }

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "config/settings.hpp"
 #include "devices/pci/host.hpp"
 #include "devices/vfio/posted_interrupts.hpp"
@@ -13,14 +11,14 @@ namespace qvm {
 namespace {
 
 /// The host's CPUs that messages follow the vCPUs to: nothing if a vCPU may be anywhere, or the user does not want it.
-std::vector<std::uint32_t> cpus_of_vcpus(const VmConfig& config) {
+std::vector<CpuList> cpus_of_vcpus(const VmConfig& config) {
     if (!settings_of(config).pass_intr_follow) return {};
-    std::set<std::uint32_t> all;
+    std::vector<CpuList> all;
     for (const CpuSpec& cpu : config.cpus) {
         if (cpu.runmask.empty()) return {};
-        all.insert(cpu.runmask.begin(), cpu.runmask.end());
+        all.emplace_back(cpu.runmask.begin(), cpu.runmask.end());
     }
-    return {all.begin(), all.end()};
+    return all;
 }
 
 }  // namespace
@@ -30,7 +28,8 @@ PassedDevices::PassedDevices(const AssemblyServices& services)
       host_{services.char_host},
       control_{services.control},
       message_limit_{settings_of(services.config).pass_intr_limit},
-      message_cpus_{cpus_of_vcpus(services.config)},
+      message_cpus_{cpus_of_vcpus(services.config),
+                    [this](std::uint64_t address) { return machine_.message_target(address); }},
       open_space_{services.open_space},
       platform_{services, [this](const VfioIdentity& device) -> DmaSpace& { return space_for(device); }} {}
 

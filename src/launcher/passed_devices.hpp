@@ -48,7 +48,7 @@ private:
     const CharHost& host_;
     VmControl& control_;
     const std::optional<std::uint64_t> message_limit_;
-    const std::vector<std::uint32_t> message_cpus_;
+    const MessageCpus message_cpus_;
     const DmaSpaceOpener open_space_;
     std::unique_ptr<DmaSpace> space_{};  ///< outlives the devices
     std::vector<Device> devices_;

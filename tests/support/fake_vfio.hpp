@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -113,8 +113,11 @@ public:
         masked_ = true;
     }
     [[nodiscard]] std::uint64_t messages() const noexcept override { return message_count; }
-    unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
-        if (!std::exchange(is_placed_, true)) placed.set_value({cpus.begin(), cpus.end()});
+    unsigned place_messages(std::span<const CpuList> by_vector) noexcept override {
+        const std::scoped_lock lock{mutex_};
+        for (unsigned vector = 0; vector < by_vector.size(); ++vector)
+            if (!by_vector[vector].empty()) places_[vector] = by_vector[vector];
+        placed_.notify_all();
         return keeps_messages;
     }
     bool reset() noexcept override {
@@ -132,6 +135,11 @@ public:
         const std::scoped_lock lock{mutex_};
         return unmasks_;
     }
+    /// Waits until messages of the vector come there.
+    [[nodiscard]] bool wait_placed(unsigned vector, const CpuList& cpus) {
+        std::unique_lock lock{mutex_};
+        return placed_.wait_for(lock, kPatience, [&] { return places_[vector] == cpus; });
+    }
     /// Since the last unmask().
     [[nodiscard]] bool masked() const {
         const std::scoped_lock lock{mutex_};
@@ -147,7 +155,6 @@ public:
     std::array<std::byte, ConfigSpace::kSize> config{};
     std::vector<std::pair<unsigned, std::size_t>> calls;  ///< of set_triggers(): kind, number of vectors
     std::uint64_t message_count = 0;                      ///< of the host
-    std::promise<std::vector<std::uint32_t>> placed;      ///< where its messages come, at first
     unsigned keeps_messages = 0;                          ///< that many stay
     std::shared_ptr<unsigned> resets = std::make_shared<unsigned>(0);
     Kind what = Kind::Pci;
@@ -169,7 +176,8 @@ private:
     std::map<unsigned, std::vector<int>> triggers_;
     unsigned unmasks_ = 0;
     bool masked_ = false;
-    bool is_placed_ = false;
+    std::map<unsigned, CpuList> places_;  ///< of messages
+    std::condition_variable placed_;
     std::size_t link_ = 0x34;
 };
 

@@ -30,7 +30,7 @@ struct PassedGuest {
     }
     [[nodiscard]] PciDriver driver() { return {host, kSlot, kWindow}; }
 
-    std::vector<std::uint32_t> message_cpus;
+    MessageCpus message_cpus;
     FakeVfio device;
     Log log{"test", silence()};
     NumberedRouter router;

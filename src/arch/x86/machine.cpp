@@ -16,6 +16,7 @@
 #include "arch/x86/ioapic.hpp"
 #include "arch/x86/late_line.hpp"
 #include "arch/x86/layout.hpp"
+#include "arch/x86/message_target.hpp"
 #include "arch/x86/pci_board.hpp"
 #include "arch/x86/vdevs.hpp"
 #include "config/settings.hpp"
@@ -132,6 +133,11 @@ public:
     [[nodiscard]] std::uint16_t elf_machine() const noexcept override { return EM_X86_64; }
     [[nodiscard]] std::uint64_t ticks() const noexcept override { return __rdtsc(); }
     [[nodiscard]] std::uint64_t ticks_per_second() const noexcept override { return ticks_per_second_; }
+
+    /// A vCPU's local APIC has its number.
+    [[nodiscard]] std::optional<unsigned> message_target(std::uint64_t address) const noexcept override {
+        return x86::message_target(address);
+    }
 
     void end_of_interrupt(std::uint8_t vector) noexcept override {
         for (const auto& controller : services_.irqs.controllers()) controller.chip->end_of_interrupt(vector);

@@ -35,7 +35,12 @@ std::size_t Msi::data_at() const noexcept { return offset_ + kUpperAddress + (fo
 std::size_t Msi::mask_at() const noexcept { return data_at() + 4; }
 
 Msi::Msi(MsiRouter& router, const Form& form, ConfigSpace& space, std::size_t offset, unsigned requester)
-    : router_{router}, form_{form}, offset_{offset}, requester_{requester}, open_(form.vectors) {
+    : router_{router},
+      form_{form},
+      offset_{offset},
+      requester_{requester},
+      open_(form.vectors),
+      addresses_(form.vectors) {
     const auto capable = static_cast<unsigned>(std::countr_zero(form_.vectors)) << kCapableShift;
     space.set(offset_ + kControl,
               static_cast<std::uint16_t>(capable | (form_.wide ? kWide : 0U) | (form_.maskable ? kMaskable : 0U)));
@@ -75,6 +80,7 @@ void Msi::settle(const ConfigSpace& space) noexcept {
     for (unsigned vector = 0; vector < form_.vectors; ++vector) {
         const bool open = vector < used_ && (masked >> vector & 1) == 0;
         each.data = base | vector;
+        if (open) moved_ |= std::exchange(addresses_[vector], each.address) != each.address;
         if (open) router_.route(*first_ + vector, each);
         if (open_[vector] == open) continue;
         open_[vector] = open;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "devices/pci/config_space.hpp"
@@ -46,6 +47,10 @@ public:
     void signal_used() noexcept;
     /// An eventfd that sends the vector's message; -1 before connect().
     [[nodiscard]] int trigger(unsigned vector) noexcept;
+    /// Where the vector's messages go; 0 if it has not been let through yet.
+    [[nodiscard]] std::uint64_t address(unsigned vector) const noexcept { return addresses_[vector]; }
+    /// Whether that has changed since the last call.
+    [[nodiscard]] bool take_moved() noexcept { return std::exchange(moved_, false); }
 
 private:
     [[nodiscard]] MsiMessage message(const ConfigSpace& space) const noexcept;
@@ -59,7 +64,9 @@ private:
     std::optional<unsigned> first_;  ///< the router's input of vector 0
     bool enabled_ = false;
     unsigned used_ = 0;
-    std::vector<bool> open_;  ///< by vector; its size is fixed
+    std::vector<bool> open_;                ///< by vector; its size is fixed
+    std::vector<std::uint64_t> addresses_;  ///< the same
+    bool moved_ = false;
 };
 
 }  // namespace qvm

@@ -137,7 +137,10 @@ void Msix::settle(unsigned vector) noexcept {
     Entry& entry = table_[vector];
     const unsigned gsi = *first_ + vector;
     const bool open = enabled_.load(std::memory_order_relaxed) && !function_masked_ && !entry.masked;
-    if (open) router_.route(gsi, entry.message);
+    if (open) {
+        moved_ |= std::exchange(entry.address, entry.message.address) != entry.message.address;
+        router_.route(gsi, entry.message);
+    }
     if (std::exchange(entry.open, open) == open) return;
     if (!open) return router_.mask(gsi);
     router_.unmask(gsi);
@@ -158,6 +161,16 @@ void Msix::signal_used(unsigned count) noexcept {
 
 void Msix::signal(unsigned vector) noexcept {
     if (first_ && vector < table_.size() && enabled()) router_.signal(*first_ + vector);
+}
+
+std::uint64_t Msix::address(unsigned vector) const noexcept {
+    const std::scoped_lock lock{mutex_};
+    return table_[vector].address;
+}
+
+bool Msix::take_moved() noexcept {
+    const std::scoped_lock lock{mutex_};
+    return std::exchange(moved_, false);
 }
 
 int Msix::trigger(unsigned vector) noexcept {

@@ -44,6 +44,10 @@ public:
     void on_switch(std::function<void()> switched) override { switched_ = std::move(switched); }
     void signal(unsigned vector) noexcept override;
     [[nodiscard]] int trigger(unsigned vector) noexcept override;
+    /// Where the messages of a vector below vectors() go; 0 if it has not been let through yet.
+    [[nodiscard]] std::uint64_t address(unsigned vector) const noexcept;
+    /// Whether one of these has changed since the last call.
+    [[nodiscard]] bool take_moved() noexcept;
 
 private:
     /// An entry of the table (6.8.2.6 to 6.8.2.9), and what of it the router has been told.
@@ -51,7 +55,8 @@ private:
         MsiMessage message{};
         bool masked = true;
         bool open = false;
-        bool used = false;  ///< has been open since MSI-X was enabled
+        bool used = false;          ///< has been open since MSI-X was enabled
+        std::uint64_t address = 0;  ///< of the message, when it was open last
     };
     static constexpr std::uint64_t kEntrySize = 16;
 
@@ -69,6 +74,7 @@ private:
     std::atomic<unsigned> used_{0};
     mutable std::mutex mutex_;  // guards all below; the router is called with it held and never calls back
     bool function_masked_ = false;
+    bool moved_ = false;
     std::vector<Entry> table_;  ///< its size is fixed
 };
 

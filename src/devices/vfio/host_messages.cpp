@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <vector>
 
 #include "vmm/host_text.hpp"
@@ -40,6 +42,15 @@ std::vector<fs::path> vectors_of(const std::string& function, const fs::path& ro
     return all;
 }
 
+/// Of "vfio-msix[3](0000:01:00.0)": 3. What has no handler has no name.
+std::optional<unsigned> vector_of(const std::string& name) {
+    const std::size_t open = name.find('[');
+    unsigned vector = 0;
+    if (open == std::string::npos) return std::nullopt;
+    const auto [end, error] = std::from_chars(name.data() + open + 1, name.data() + name.size(), vector);
+    return error == std::errc{} ? std::optional{vector} : std::nullopt;
+}
+
 /// One write, and no line end: the kernel judges each write by itself.
 bool write_whole(const fs::path& file, const std::string& text) {
     const UniqueFd fd{::open(file.c_str(), O_WRONLY | O_CLOEXEC)};
@@ -55,12 +66,17 @@ std::uint64_t host_messages(const std::string& function, const fs::path& root) {
     return sum;
 }
 
-unsigned place_host_messages(const std::string& function, std::span<const std::uint32_t> cpus, const fs::path& root) {
-    const std::string list = fmt::format("{}", fmt::join(cpus, ","));
-    unsigned kept = 0;
-    for (const fs::path& vector : vectors_of(function, root))
-        if (!write_whole(root / "proc/irq" / vector / "smp_affinity_list", list)) ++kept;
-    return kept;
+unsigned place_host_messages(const std::string& function, std::span<const CpuList> by_vector, const fs::path& root) {
+    const auto wanted = std::ranges::count_if(by_vector, [](const CpuList& cpus) { return !cpus.empty(); });
+    if (wanted == 0) return 0;
+    std::ptrdiff_t placed = 0;
+    for (const fs::path& interrupt : vectors_of(function, root)) {
+        const auto vector = vector_of(first_line(root / "sys/kernel/irq" / interrupt / "actions"));
+        if (!vector || *vector >= by_vector.size() || by_vector[*vector].empty()) continue;
+        const std::string list = fmt::format("{}", fmt::join(by_vector[*vector], ","));
+        if (write_whole(root / "proc/irq" / interrupt / "smp_affinity_list", list)) ++placed;
+    }
+    return static_cast<unsigned>(std::max<std::ptrdiff_t>(wanted - placed, 0));
 }
 
 }  // namespace qvm

@@ -143,8 +143,8 @@ public:
     void mask(unsigned index) noexcept override { (void)act(index, VFIO_IRQ_SET_ACTION_MASK); }
 
     [[nodiscard]] std::uint64_t messages() const noexcept override { return host_messages(name_); }
-    unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept override {
-        return place_host_messages(name_, cpus);
+    unsigned place_messages(std::span<const CpuList> by_vector) noexcept override {
+        return place_host_messages(name_, by_vector);
     }
 
     bool reset() noexcept override { return ::ioctl(fd_.get(), VFIO_DEVICE_RESET) == 0; }

@@ -34,7 +34,8 @@ PassedFunction::PassedFunction(const PassedServices& services, VfioDevice& devic
       storms_{services.log,
               fmt::format("{}: more messages in a second than pass-intr-limit: the rest is held back", owner_.title)},
       config_{device},
-      interrupts_{device, config_, services.pci, {services.wire, slot}, refused_} {
+      interrupts_{device, config_, services.pci, {services.wire, slot}, refused_},
+      places_{services.message_cpus} {
     add_bars();
 }
 
@@ -95,7 +96,7 @@ void PassedFunction::connect() { interrupts_.connect(); }
 
 void PassedFunction::start() {
     (void)device_.reset();
-    if (!services_.message_cpus.empty()) {
+    if (places_.wanted()) {
         vectors_watch_ = services_.loop.watch(vectors_event_, [this] { place_messages(); });
         interrupts_.tell_vectors(vectors_event_);
     }
@@ -108,7 +109,7 @@ void PassedFunction::start() {
 
 /// On the loop's thread: the files of the host take time.
 void PassedFunction::place_messages() noexcept {
-    const unsigned kept = device_.place_messages(services_.message_cpus);
+    const unsigned kept = device_.place_messages(places_.moves(interrupts_.armed_messages()));
     if (kept == 0 || std::exchange(told_of_kept_, true)) return;
     services_.log.warn(fmt::format(
         "{}: the host keeps {} of its interrupts on the CPUs where they are (smp_affinity_list)", owner_.title, kept));

@@ -11,6 +11,7 @@
 
 #include "devices/pci/endpoint.hpp"
 #include "devices/vfio/message_guard.hpp"
+#include "devices/vfio/message_places.hpp"
 #include "devices/vfio/passed_bar.hpp"
 #include "devices/vfio/passed_config.hpp"
 #include "devices/vfio/passed_interrupts.hpp"
@@ -30,7 +31,7 @@ struct PassedServices {
     Log& log;
     VmControl& control;
     std::optional<std::uint64_t> message_limit{};  ///< of its messages in a second
-    std::vector<std::uint32_t> message_cpus{};     ///< CPUs of the host that they come on; empty: as the host likes
+    MessageCpus message_cpus{};                    ///< CPUs of the host that they come on
 };
 
 class PassedFunction final : public ConfigTarget {
@@ -83,7 +84,8 @@ private:
     std::optional<MessageGuard> guard_{};
     std::array<Bar, pci::kBars> bars_;
     std::array<std::optional<std::uint64_t>, pci::kBars> misplaced_{};  ///< where the guest put it in vain, once told
-    bool told_of_kept_ = false;                                         ///< on the loop's thread
+    MessagePlaces places_;                                              // on the loop's thread, as is the next one
+    bool told_of_kept_ = false;
     EventFd error_event_, request_event_, vectors_event_;
     Watch error_watch_, request_watch_, vectors_watch_;
 };

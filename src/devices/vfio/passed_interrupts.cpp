@@ -91,6 +91,7 @@ void PassedInterrupts::write(std::uint64_t offset, std::span<const std::byte> da
     msix_->write(offset, data);
     const std::scoped_lock lock{mutex_};
     use(mode_);
+    tell_moves();
 }
 
 void PassedInterrupts::connect() {
@@ -122,9 +123,28 @@ void PassedInterrupts::settle(PassedConfig& config) noexcept {
     if (msix_) msix_->control(msix, (control & kMsixFunctionMask) != 0);
     const bool msi = msi_ && msi_->enabled();
     gate_pin(!disabled && !msi && !msix);
-    if (msix) return use(Mode::Msix);
-    if (msi) return use(Mode::Msi);
-    use(has_pin_ ? Mode::Intx : Mode::Off);
+    if (msix)
+        use(Mode::Msix);
+    else if (msi)
+        use(Mode::Msi);
+    else
+        use(has_pin_ ? Mode::Intx : Mode::Off);
+    tell_moves();
+}
+
+void PassedInterrupts::tell_moves() noexcept {
+    const bool msi = msi_ && msi_->take_moved();
+    const bool msix = msix_ && msix_->take_moved();
+    if ((msi || msix) && vectors_event_ != nullptr) vectors_event_->signal();
+}
+
+ArmedMessages PassedInterrupts::armed_messages() {
+    const std::scoped_lock lock{mutex_};
+    ArmedMessages all{.arming = arming_};
+    if (held_ || (mode_ != Mode::Msi && mode_ != Mode::Msix)) return all;
+    for (unsigned vector = 0; vector < armed_; ++vector)
+        all.addresses.push_back(mode_ == Mode::Msi ? msi_->address(vector) : msix_->address(vector));
+    return all;
 }
 
 void PassedInterrupts::show_pending(PassedConfig& config) noexcept {
@@ -180,6 +200,7 @@ void PassedInterrupts::arm(Mode mode, unsigned count) noexcept {
     for (unsigned vector = 0; vector < count; ++vector) fds_.push_back(trigger(mode, vector));
     // What the host does not give once it is not asked for again until the guest starts anew.
     armed_ = count;
+    ++arming_;
     if (device_.set_triggers(kind_of(mode), fds_)) {
         if (mode == Mode::Intx && !(pin_open_ && line_open_)) hold_pin();
         if (mode != Mode::Intx && vectors_event_ != nullptr) vectors_event_->signal();

@@ -12,6 +12,7 @@
 
 #include "devices/pci/endpoint.hpp"
 #include "devices/pci/msi.hpp"
+#include "devices/vfio/message_places.hpp"
 #include "devices/vfio/passed_bar.hpp"
 #include "devices/vfio/passed_config.hpp"
 #include "devices/vfio/vfio_device.hpp"
@@ -39,8 +40,11 @@ public:
 
     // Set-up only.
     void connect();
-    /// From now on `event` is signalled when the host has other vectors for the messages. It must outlive this object.
+    /// From now on `event` is signalled when the host has other vectors for the messages, or the guest sends them
+    /// elsewhere. It must outlive this object.
     void tell_vectors(const EventFd& event) noexcept { vectors_event_ = &event; }
+    /// What `event` has told of: none while they are held. From any thread.
+    [[nodiscard]] ArmedMessages armed_messages();
     /// The guest runs next. Throws HostError if the device's pin cannot be used.
     void start(EventLoop& loop);
     /// The device signals nothing any more.
@@ -79,6 +83,7 @@ private:
     void use(Mode mode) noexcept;
     void arm(Mode mode, unsigned count) noexcept;
     void stop() noexcept;
+    void tell_moves() noexcept;
 
     VfioDevice& device_;
     GuestFault& refused_;
@@ -99,6 +104,7 @@ private:
     bool pin_open_ = true;   ///< the guest lets its level through
     bool line_open_ = true;  ///< and so it does at the controller
     unsigned armed_ = 0;     ///< vectors that the kernel has allocated
+    unsigned arming_ = 0;    ///< how often it has
     bool started_ = false;   ///< before that the device stays silent
     std::vector<int> fds_;   ///< room for all of a kind, so that a guest's write allocates nothing
     Watch pin_watch_;        // last: its callback uses the rest

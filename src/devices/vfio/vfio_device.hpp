@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "devices/vfio/message_places.hpp"
 #include "vmm/mapping.hpp"
 #include "vmm/units.hpp"
 
@@ -61,9 +62,9 @@ public:
     /// vectors. Takes the time to read some files.
     [[nodiscard]] virtual std::uint64_t messages() const noexcept = 0;
 
-    /// Lets the messages of the vectors that it has now come on these CPUs of the host. Returns how many stay where
-    /// they are. Takes the time to write some files.
-    virtual unsigned place_messages(std::span<const std::uint32_t> cpus) noexcept = 0;
+    /// Lets the messages of each vector come on its CPUs of the host; those of an empty list stay where they are.
+    /// Returns how many others stay. Takes the time to write some files.
+    virtual unsigned place_messages(std::span<const CpuList> by_vector) noexcept = 0;
 
     /// False if the device cannot be reset by itself.
     virtual bool reset() noexcept = 0;

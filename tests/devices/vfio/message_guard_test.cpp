@@ -114,8 +114,8 @@ TEST_CASE("messages are placed on the CPUs of the vCPUs once the host has vector
     guest.device.add_capability(0x05, kMsi);
     guest.device.set<std::uint16_t>(kMsi + 2, 0x80);
     guest.device.add_interrupts(VfioDevice::kMsi, 1);
-    guest.message_cpus = {2, 3};
+    guest.message_cpus = {.of_vcpus = {{2}, {3}}};
     guest.start();
     guest.driver().set_config(kMsi + 2, 0x01, 2);
-    CHECK(guest.device.placed.get_future().get() == std::vector<std::uint32_t>{2, 3});
+    CHECK(guest.device.wait_placed(0, {2, 3}));
 }

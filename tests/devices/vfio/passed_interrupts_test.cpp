@@ -200,6 +200,49 @@ TEST_CASE("more vectors of MSI than there are, are all that there are") {
     CHECK(guest.device.triggers(VfioDevice::kMsi).size() == 2);
 }
 
+/// Messages go to the vCPU with the number in bits 12 to 19, except for number 9, which stands for several.
+MessageCpus two_vcpus() {
+    return {.of_vcpus = {{4, 5}, {6}}, .target = [](std::uint64_t address) {
+                const auto number = static_cast<unsigned>(address >> 12 & 0xff);
+                return number == 9 ? std::nullopt : std::optional{number};
+            }};
+}
+
+TEST_CASE("each vector of MSI-X comes on the CPUs of the vCPU that it is for, and moves with it") {
+    PassedGuest guest;
+    add_msix(guest.device, 4);
+    guest.message_cpus = two_vcpus();
+    guest.start();
+    const PciDriver driver = guest.driver();
+    driver.set_command(PciDriver::kMemorySpace);
+    driver.set_config(kMsix + 2, 0x8000, 2);
+    write_vector(driver, 0, {.address = 0xfee0'0000, .data = 0x41});
+    write_vector(driver, 1, {.address = 0xfee0'1000, .data = 0x42});
+    CHECK(guest.device.wait_placed(0, {4, 5}));
+    CHECK(guest.device.wait_placed(1, {6}));
+    write_vector(driver, 2, {.address = 0xfee0'9000, .data = 0x43});
+    CHECK(guest.device.wait_placed(2, {4, 5, 6}));
+    write_vector(driver, 0, {.address = 0xfee0'1000, .data = 0x41});
+    CHECK(guest.device.wait_placed(0, {6}));
+    // There is no such vCPU.
+    write_vector(driver, 0, {.address = 0xfee0'7000, .data = 0x41});
+    CHECK(guest.device.wait_placed(0, {4, 5, 6}));
+}
+
+TEST_CASE("messages of MSI move with their vCPU") {
+    PassedGuest guest;
+    add_msi(guest.device, 1);
+    guest.message_cpus = two_vcpus();
+    guest.start();
+    const PciDriver driver = guest.driver();
+    driver.set_config(kMsi + 4, 0xfee0'1000);
+    driver.set_config(kMsi + 2, 0x0011, 2);
+    CHECK(guest.device.wait_placed(0, {6}));
+    CHECK(guest.device.wait_placed(1, {6}));
+    driver.set_config(kMsi + 4, 0xfee0'0000);
+    CHECK(guest.device.wait_placed(1, {4, 5}));
+}
+
 TEST_CASE("the MSI-X table is ours, and the pages around it are the guest's") {
     PassedGuest guest;
     add_msix(guest.device, 4);
