@@ -20,7 +20,9 @@ constexpr std::array<std::pair<std::uint64_t, std::size_t>, 7> kOurs{
 
 class Guest {
 public:
-    Guest() {
+    /// `straight`: its pin's line has an eventfd of the kernel's.
+    explicit Guest(bool straight) {
+        line_.fd = straight ? kTrigger : -1;
         make_device();
         const PciOwner owner{"passed", {}};
         function_.emplace(PassedServices{host_.services(), host_.wire(kSlot, owner), memory_, loop_, log(), control_},
@@ -46,9 +48,11 @@ public:
                 return router_.signal(input.byte() % (kVectors + 4));
             case 6:
                 device_.refuse_interrupts = input.byte() % 4 == 0;
+                refused_ |= device_.refuse_interrupts;
                 return;
             default:
-                return line_.end();
+                shut_ = input.byte() % 2 == 0;
+                shut_ ? line_.mask() : line_.end();
         }
     }
 
@@ -63,12 +67,16 @@ public:
         const auto on = [&](unsigned kind) { return device_.triggers(kind).empty() ? 0U : 1U; };
         promise(on(VfioDevice::kIntx) + on(VfioDevice::kMsi) + on(VfioDevice::kMsix) <= 1, "one kind is on at a time");
         promise(device_.triggers(VfioDevice::kMsix).size() <= kVectors, "there are no more vectors than there are");
+        const bool keeps_out = shut_ || (config(0x04, 2) & PciDriver::kInterruptDisable) != 0;
+        promise(line_.fd < 0 || refused_ || !keeps_out || on(VfioDevice::kIntx) == 0 || device_.masked(),
+                "a pin that the guest keeps out does not signal");
         for (const unsigned gsi : router_.inner.waiting)
             promise(router_.inner.masked.contains(gsi), "only a masked vector waits");
     }
 
 private:
     static constexpr PciSlot kSlot = PassedGuest::kSlot;
+    static constexpr int kTrigger = 77;
 
     void make_device() {
         device_.add_interrupts(VfioDevice::kIntx, 1);
@@ -134,6 +142,8 @@ private:
     PciHost host_{{router_, bells_, log(), Range::make(PassedGuest::kWindow, PassedGuest::kWindowSize), {{line_, 16}}}};
     std::optional<PassedFunction> function_;
     std::array<std::byte, ConfigSpace::kSize> before_{};
+    bool shut_ = false;     ///< the guest masks the line
+    bool refused_ = false;  ///< there may be no pin: the host has had no interrupt left
 };
 
 }  // namespace
@@ -141,7 +151,7 @@ private:
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     qvm::test::FuzzInput input{data, size};
-    qvm::test::Guest guest;
+    qvm::test::Guest guest{input.byte() % 2 == 0};
     while (!input.empty()) {
         guest.step(input);
         guest.judge();

@@ -99,6 +99,7 @@ public:
         const std::scoped_lock lock{mutex_};
         calls.emplace_back(index, fds.size());
         triggers_[index].assign(fds.begin(), fds.end());
+        if (index == kIntx) masked_ = false;
         return !refuse_interrupts || fds.empty();
     }
     [[nodiscard]] bool masks(unsigned) const noexcept override { return masks_itself; }
