@@ -173,8 +173,9 @@ struct Candidate {
 std::vector<Candidate> candidates() {
     std::vector<Candidate> all;
     const auto functions = host_pci_functions();
-    for (const HostPciFunction& each : functions) all.push_back({each, judge_pass(each, functions), each.in_use});
     const auto chips = host_chips();
+    all.reserve(functions.size() + chips.size());
+    for (const HostPciFunction& each : functions) all.push_back({each, judge_pass(each, functions), each.in_use});
     for (const HostChip& each : chips) all.push_back({each, judge_pass(each, chips)});
     return all;
 }

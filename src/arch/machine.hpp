@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "config/diagnostics.hpp"
 #include "config/vm_config.hpp"
 #include "devices/irq_table.hpp"
 #include "devices/pci/host.hpp"
@@ -48,6 +49,7 @@ struct PassedChip {
     };
     std::vector<Region> regions{};
     std::vector<Interrupt> interrupts{};
+    std::optional<PassNode> node{};  ///< that the user has named; else it is found by the addresses
 };
 
 /// What a board stands on. All of it outlives the Machine.
@@ -82,8 +84,10 @@ public:
     [[nodiscard]] virtual PciHost* pci() noexcept { return nullptr; }
     /// Where registers of passed devices become the guest's; null if this board passes none.
     [[nodiscard]] virtual DeviceMemory* device_memory() noexcept { return nullptr; }
-    /// The guest is told of devices, where the board can tell it anything. Before boot().
-    virtual void announce(const PassedChip& /*chip*/) {}
+    /// The guest is told of devices, where the board can tell it anything. Before boot(). Throws ConfigError.
+    virtual void announce(const PassedChip& chip) {
+        if (chip.node) throw ConfigError{chip.node->where, "this board has no device tree", "leave the 'node' out"};
+    }
     /// Ports of the host's that the guest's accesses reach; all vCPU threads are made by this thread, later. Null if
     /// the board has none. Throws HostError.
     [[nodiscard]] virtual std::unique_ptr<IoDevice> host_ports(const Range& /*ports*/) { return nullptr; }

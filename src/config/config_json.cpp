@@ -125,8 +125,12 @@ private:
                           .raw("blob", blob_json(pass.blob))
                           .raw("locations", array(pass.locations, &ConfigJson::pass_location))
                           .raw("interrupts", array(pass.interrupts, &ConfigJson::pass_intr))
+                          .raw("node", pass.node ? pass_node(*pass.node) : "null")
                           .number("after_vdevs", pass.after_vdevs),
                       pass.where);
+    }
+    [[nodiscard]] std::string pass_node(const PassNode& node) const {
+        return placed(JsonObject{}.text("name", node.text), node.where);
     }
     [[nodiscard]] std::string pass_location(const PassLocation& location) const {
         return placed(pass_location_json(location), location.where);

@@ -70,6 +70,10 @@ constexpr std::array kPassOptions{
                .type = ArgType::PassIntr,
                .help = "the line that the guest sees, and the host's interrupt",
                .repeatable = true},
+    OptionSpec{.name = "node",
+               .type = ArgType::String,
+               .help = "the device's node in the host's device tree: a path, a label, an alias or an address",
+               .fallback = "those that have the addresses of `loc`"},
 };
 
 }  // namespace

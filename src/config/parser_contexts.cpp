@@ -67,10 +67,21 @@ void Parser::pass_option(const Word& option, const OptionSpec& spec) {
         pass.locations.push_back(*location);
         pass.locations.back().where = given->where;
     }
+    if (const auto* name = std::get_if<std::string>(&given->value)) return name_node(pass, *name, given->where);
     const auto* intr = std::get_if<PassIntr>(&given->value);
     if (intr == nullptr || !names_controller(intr->guest, given->where)) return;
     pass.interrupts.push_back(*intr);
     pass.interrupts.back().where = given->where;
+}
+
+/// One device has one node: the last one counts.
+void Parser::name_node(PassSpec& pass, const std::string& name, const Location& where) {
+    constexpr std::string_view kLabel = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (!name.starts_with('/') && (name.empty() || name.find_first_not_of(kLabel) != std::string::npos))
+        return diagnostics_.error(where, fmt::format("{} is no node of a device tree", quoted(name)),
+                                  "write its path, such as /soc/serial@7e201000, its label, its alias or its address");
+    if (pass.node) diagnostics_.warning(where, "'node' given twice for one 'pass': the last one counts");
+    pass.node = PassNode{name, where};
 }
 
 const VdevSyntax* Parser::find_vdev(std::string_view spelling) const noexcept {

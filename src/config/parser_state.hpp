@@ -97,6 +97,7 @@ private:
     void host_cpus(const Word& option, const OptionSpec& spec);
     void reserve_option(const Word& option, const OptionSpec& spec);
     void pass_option(const Word& option, const OptionSpec& spec);
+    void name_node(PassSpec& pass, const std::string& name, const Location& where);
     void vdev(const Word& option, const GlobalOption& global);
     void refuse_vdev(const Word& option, const Word& type, const GlobalOption& global);
     [[nodiscard]] const VdevSyntax* find_vdev(std::string_view spelling) const noexcept;

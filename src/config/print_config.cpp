@@ -119,6 +119,7 @@ private:
         open_ = nullptr;
         for (const PassLocation& each : pass.locations) own("loc", {pass_location_text(each)});
         for (const PassIntr& each : pass.interrupts) own("intr", {pass_intr_text(each)});
+        if (pass.node) own("node", {pass.node->text});
     }
 
     /// Those from `next` on that stand before the next vdev; returns the first that does not.

@@ -236,12 +236,20 @@ struct ReserveSpec {
     bool operator==(const ReserveSpec&) const = default;
 };
 
-/// `[blob] pass [loc ...]... [intr ...]...`.
+/// `node` of `pass`: a node of the host's device tree.
+struct PassNode {
+    std::string text;  ///< a path, a label or alias, or an address
+    Place where{};
+    bool operator==(const PassNode&) const = default;
+};
+
+/// `[blob] pass [loc ...]... [intr ...]... [node ...]`.
 struct PassSpec {
     Blob blob = Blob::Sniff;
     Place where;
     std::vector<PassLocation> locations{};
     std::vector<PassIntr> interrupts{};
+    std::optional<PassNode> node{};
     std::size_t after_vdevs = 0;  ///< how many vdevs stand before it
     bool operator==(const PassSpec&) const = default;
 };

@@ -121,7 +121,10 @@ std::optional<ForeignSign> foreign_sign(const VmConfig& config, Boards own) {
     for (const VdevSpec& vdev : config.vdevs)
         if (!has_board(vdev.syntax->boards, own))
             return ForeignSign{vdev.syntax->boards, vdev.where, fmt::format("vdev '{}'", vdev.syntax->type)};
-    const auto gic = own == Boards::Arm64 ? std::nullopt : names_implicit_gic(config);
+    if (own == Boards::Arm64) return std::nullopt;
+    for (const PassSpec& pass : config.passed)
+        if (pass.node) return ForeignSign{Boards::Arm64, pass.node->where, "a 'node' of the host's device tree"};
+    const auto gic = names_implicit_gic(config);
     if (!gic) return std::nullopt;
     return ForeignSign{Boards::Arm64, *gic, "the interrupt controller 'gic'"};
 }

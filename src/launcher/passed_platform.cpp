@@ -40,7 +40,8 @@ void PassedPlatform::add(const PassSpec& pass, const std::vector<IrqTable::Claim
             add_region(location, chip, of_regions);
     }
     for (std::size_t i = 0; i < lines.size(); ++i) add_line(pass.interrupts[i], lines[i], chip, of_regions);
-    if (!chip.regions.empty()) services_.machine.announce(chip);
+    chip.node = pass.node;
+    if (chip.node || !chip.regions.empty()) services_.machine.announce(chip);
 }
 
 void PassedPlatform::add_ports(const PassLocation& location) {

@@ -95,6 +95,22 @@ TEST_CASE("a pass opens a context of its own, with as many locations and lines a
     CHECK(config.passed[1].locations.empty());
 }
 
+TEST_CASE("a pass may name the device's node of the host's tree: by path, label, alias or address") {
+    const auto node = [](const std::string& text) {
+        return good("ram 1M pass loc 0x2000000 node " + text + " intr gic:44").passed.at(0).node.value().text;
+    };
+    CHECK(node("/soc/serial@7e201000") == "/soc/serial@7e201000");
+    CHECK(node("uart0") == "uart0");
+    CHECK(node("my-alias_1") == "my-alias_1");
+    CHECK(node("0x9010000") == "0x9010000");
+    CHECK_FALSE(good("ram 1M pass loc 0x2000000").passed.at(0).node);
+    CHECK(messages("ram 1M pass node a/b") == Messages{"1:18 error: 'a/b' is no node of a device tree"});
+    CHECK(messages("ram 1M pass node \"\"").size() == 1);
+    CHECK(messages("ram 1M pass node a node b") ==
+          Messages{"1:25 warning: 'node' given twice for one 'pass': the last one counts"});
+    CHECK(good("ram 1M pass loc 0x2000000 node a pass loc 0x3000000 node b").passed.at(1).node->text == "b");
+}
+
 TEST_CASE("passed memory can be all that the guest has") {
     CHECK(good("pass loc 0x80000000,64M,rwcxm=0x90000000 load kernel").memory.empty());
     CHECK(messages("pass loc 0x80000000,64M,rwcx load kernel").size() == 2);

@@ -107,6 +107,7 @@ PassSpec RandomConfig::pass(std::size_t after_vdevs) {
     PassSpec out{.blob = static_cast<Blob>(below(6)), .where = {}, .after_vdevs = after_vdevs};
     for (std::uint64_t left = below(3); left != 0; --left) out.locations.push_back(pass_location());
     for (std::uint64_t left = below(3); left != 0; --left) out.interrupts.push_back(pass_intr());
+    if (coin()) out.node = PassNode{"/" + text(), {}};
     return out;
 }
 

@@ -84,6 +84,8 @@ TEST_CASE("the implicit gic shows the board, too") {
     CHECK(c.says("t:2:37: warning: the interrupt controller 'gic' belongs to arm64 boards"));
     const Checked passed{"ram 1M load " + image.path + "\npass intr gic:144"};
     CHECK(passed.says("t:2:11: warning: the interrupt controller 'gic' belongs to arm64 boards"));
+    const Checked node{"ram 1M load " + image.path + "\npass loc 0x2000000 node uart0"};
+    CHECK(node.says("t:2:25: warning: a 'node' of the host's device tree belongs to arm64 boards"));
     const Checked named{"ram 1M vdev ioapic name gic vdev ser8250 intr gic:4"};
     CHECK_FALSE(named.says("arm64"));
 }

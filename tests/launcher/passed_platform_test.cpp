@@ -71,6 +71,9 @@ TEST_CASE("registers and interrupt of a UIO device become the guest's") {
     REQUIRE(chip.interrupts.size() == 1);
     CHECK(chip.interrupts.front().guest == 5);
     CHECK(chip.interrupts.front().host == 34U);
+    CHECK_FALSE(chip.node);
+    Assembly named = host.assemble("pass loc 0x9010000 node rtc0\n");
+    CHECK(named.machine.announced.front().node->text == "rtc0");
     const GuestMap map = make_guest_map(*vm.config, vm.buses, vm.irqs);
     CHECK(std::ranges::count(map.memory, "pass", &GuestMap::Window::owner) == 1);
 }

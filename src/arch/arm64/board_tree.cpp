@@ -217,9 +217,7 @@ private:
 
     /// Each rate of the host's that a passed device needs.
     void passed_clocks() {
-        for (const TreePassed& each : board_.passed)
-            for (const std::uint32_t rate : each.clocks)
-                if (std::ranges::find(rates_, rate) == rates_.end()) rates_.push_back(rate);
+        for (const TreePassed& each : board_.passed) need_clocks(each);
         std::uint32_t phandle = phandles_.others;
         for (const std::uint32_t rate : rates_) {
             TreeNode& node = root_.add(fmt::format("clock-{}", rate));
@@ -230,15 +228,22 @@ private:
         }
     }
 
+    void need_clocks(const TreePassed& device) {  // NOLINT(misc-no-recursion): a few levels
+        for (const std::uint32_t rate : device.clocks)
+            if (std::ranges::find(rates_, rate) == rates_.end()) rates_.push_back(rate);
+        for (const TreePassed& each : device.below) need_clocks(each);
+    }
+
     [[nodiscard]] std::uint32_t passed_clock(std::uint32_t rate) const noexcept {
         return phandles_.others + static_cast<std::uint32_t>(std::ranges::find(rates_, rate) - rates_.begin());
     }
 
-    void passed(TreeNode& parent, const TreePassed& device) {
+    void passed(TreeNode& parent, const TreePassed& device) const {  // NOLINT(misc-no-recursion): a few levels
         TreeNode& node = parent.children.emplace_back(device.node);
         std::vector<std::uint32_t> clocks;
         for (const std::uint32_t rate : device.clocks) clocks.push_back(passed_clock(rate));
         if (!clocks.empty()) node.cells("clocks", clocks);
+        for (const TreePassed& each : device.below) passed(node, each);
     }
 
     static std::string unit_name(const TreeVdev& vdev) {

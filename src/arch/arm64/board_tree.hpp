@@ -57,6 +57,9 @@ struct BoardTree {
 
 inline constexpr unsigned kPowerKeyInput = 3;
 
+/// More phandles than a board's tree has of its own, behind the last one of the user's.
+inline constexpr std::uint32_t kBoardPhandles = 0x10000;
+
 /// `user` is the tree to be joined with it, if there is one.
 [[nodiscard]] DeviceTree make_board_tree(const BoardTree& board, const DeviceTree* user);
 

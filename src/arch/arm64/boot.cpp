@@ -13,7 +13,7 @@ namespace qvm::arm64 {
 namespace {
 
 constexpr std::uint64_t kTreeRoom = 64 * kKiB;  // for the board
-constexpr std::uint64_t kVdevRoom = kKiB;       // for each vdev, vCPU and pass
+constexpr std::uint64_t kVdevRoom = kKiB;       // for each vdev and vCPU
 constexpr std::uint64_t kInitrdWindow = 32 * kGiB;
 
 const Range kAnywhere = Range::make(0, UINT64_MAX).value();
@@ -220,8 +220,8 @@ private:
 
     /// At the top of the memory that begins with the kernel, out of its way.
     void place_tree_room(const BootFiles& files) {
-        std::uint64_t size =
-            kTreeRoom + kVdevRoom * (config_.vdevs.size() + config_.cpus.size() + config_.passed.size());
+        std::uint64_t size = kTreeRoom + kVdevRoom * (config_.vdevs.size() + config_.cpus.size()) +
+                             kMostPassedTree * config_.passed.size();
         if (files.fdt) size += files.fdt->bytes.size();
         if (plan_.cmdline) size += plan_.cmdline->size();
         size = align_up(size, kPage);

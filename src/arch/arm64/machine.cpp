@@ -227,16 +227,22 @@ private:
 
     /// What the user's own tree tells of is the user's.
     [[nodiscard]] std::vector<TreePassed> describe_passed() const {
-        const DeviceTree host = host_tree().value_or(DeviceTree{});
+        const auto host = host_tree();
+        const std::uint32_t last = plan_->user_tree ? last_phandle(plan_->user_tree->root) : 0;
+        PassedNodes nodes{host ? &*host : nullptr, last + kBoardPhandles};
         std::vector<TreePassed> all;
-        std::vector<std::uint64_t> untold;
         for (PassedChip chip : chips_) {
-            std::erase_if(chip.regions, [&](const PassedChip::Region& each) {
+            const std::size_t told = std::erase_if(chip.regions, [&](const PassedChip::Region& each) {
                 return plan_->user_tree && node_at(*plan_->user_tree, each.guest.start()) != nullptr;
             });
-            std::ranges::move(passed_nodes(host, chip, untold), std::back_inserter(all));
+            if (told == 0 || !chip.node) std::ranges::move(nodes.copy(chip), std::back_inserter(all));
         }
-        for (const std::uint64_t at : untold)
+        for (const std::string& path : nodes.cut())
+            services_.log.warn(
+                fmt::format("the guest is not told all that is below {} of the host's device tree: it is "
+                            "too much; give it a tree by `fdt load`",
+                            path));
+        for (const std::uint64_t at : nodes.untold())
             services_.log.warn(
                 fmt::format("the guest is not told what it has at {:#x}: /sys/firmware/fdt of the host has "
                             "no node for it; give it one by `fdt load`",
