@@ -29,8 +29,8 @@ struct ThreadFacts {
     std::string cpus{};    ///< where it may run, as in "0-3,7"
 };
 
-/// The threads of this process in the kernel's order: the main thread, then the others as they began, whatever their tids
-/// (they start again at the bottom after kernel.pid_max). One that ends meanwhile is left out.
+/// The threads of this process in the kernel's order: the main thread, then the others as they began, whatever their
+/// tids (they start again at the bottom after kernel.pid_max). One that ends meanwhile is left out.
 [[nodiscard]] std::vector<ThreadFacts> threads_of_this_process();
 
 /// "0-3,7" for these CPUs, which are in order.

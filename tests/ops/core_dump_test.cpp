@@ -216,7 +216,7 @@ TEST_CASE("RAM that is passed is in the dump, all of it") {
     REQUIRE(guest.memory.write(Gpa{kRam + kRamSize + 0x1ff8}, kPattern));
     const test::TempTree tree;
     REQUIRE(guest.dump_to(tree.path()).written);
-    const std::string dump = read_all(only_file(tree.path()));
+    const std::string dump = test::read_file(only_file(tree.path()));
     const Elf64_Phdr segment = segments(dump).at(3);
     CHECK(segment.p_paddr == kRam + kRamSize);
     CHECK(segment.p_filesz == 0x2000);
