@@ -48,7 +48,7 @@ def interrupts_of(lab: Lab, driver: str) -> int:
 
 @case(board="arm64", limit=300)
 def clock_with_alarms(lab: Lab):
-    """Linux's driver finds it by the host's node. Without a UIO driver nobody gives it. RAM is not passed on this board."""
+    """Linux's driver finds it by the host's node, chosen by its path. Without a UIO driver nobody gives it. RAM is not passed on this board."""
     ram = lab.start(lab.guest("poweroff", vdevs=lab.board.vdevs + "\npass loc 0xa0000000,1M,rwcxm=0x90000000\n"))
     ram.ends(65)
     check("'pass' of memory as the guest's RAM (m) on arm64 is not in this version" in ram.stderr, ram.stderr)
@@ -59,7 +59,11 @@ def clock_with_alarms(lab: Lab):
     give_clock_to_uio(lab)
     listed = lab.run_in_l1(str(lab.qvm.parent / "qvmctl"), "pass", "list")
     check(re.search(rf"^uio0 +lab_uio +{RTC_ID} +{RTC:#x},0x1000$", listed, re.MULTILINE) is not None, f"listed is {listed}")
-    vm = lab.start(lab.guest_with(ALARMS, Extras(), vdevs=lab.board.vdevs + "\n" + PASSED))
+    vm = lab.start(lab.guest("poweroff", vdevs=lab.board.vdevs + "\n" + PASSED + "  node /intc\n"))
+    vm.ends(65)
+    check("is another device: none of its registers is passed" in vm.stderr, vm.stderr)
+    passed = PASSED + "  node /pl031\n"  # there is one: without its address it is clear
+    vm = lab.start(lab.guest_with(ALARMS, Extras(), vdevs=lab.board.vdevs + "\n" + passed))
     vm.expect("CLOCK rtc-pl031 1d000000.pl031")
     vm.expect(r"^ *\d+: +2 +GIC\S+ +44 Level +rtc-pl031")
     vm.expect("TASK-ENDED 0")
