@@ -2,7 +2,6 @@
 """Devices of the host without VFIO, in Linux and bare guests: by UIO, by /dev/mem, by ports; and memory of the host's."""
 import re
 from contextlib import contextmanager
-
 from pathlib import Path
 
 from lab import Extras, Lab, case, check
