@@ -162,7 +162,7 @@ done
 """
 
 
-@case(limit=180, init="iommu")
+@case(limit=180, init="iommu", rare=lambda: True)
 def memory_that_is_all_the_guest_has(lab: Lab):
     """Linux in RAM of the host's, with a kernel that is read from there and an initrd that lies in it; a disk by VFIO, and
     one of qvm's that cannot have direct I/O from such memory."""
