@@ -36,6 +36,12 @@ std::string page_hint(std::uint64_t value) {
 
 }  // namespace
 
+void refuse_overlap(Diagnostics& diagnostics, const Range& range, Location where, const MemorySpec& other) {
+    diagnostics.error(where, fmt::format("the range {:#x} to {:#x} is taken", range.start(), range.last()));
+    diagnostics.note(other.where, fmt::format("by this {}, which has {:#x} to {:#x}", kind(other.rom),
+                                              other.range.start(), other.range.last()));
+}
+
 void MemoryPlan::add_broken(bool rom) {
     (rom ? rom_seen_ : ram_seen_) = true;
     next_is_known_ = false;
@@ -64,9 +70,7 @@ bool MemoryPlan::free_of_overlap(const Range& range, Location where) {
     if (after != by_start_.begin() && std::prev(after)->second.range.overlaps(range)) other = &std::prev(after)->second;
     if (other == nullptr && after != by_start_.end() && after->second.range.overlaps(range)) other = &after->second;
     if (other == nullptr) return true;
-    diagnostics_.error(where, fmt::format("the range {:#x} to {:#x} is taken", range.start(), range.last()));
-    diagnostics_.note(other->where, fmt::format("by this {}, which has {:#x} to {:#x}", kind(other->rom),
-                                                other->range.start(), other->range.last()));
+    refuse_overlap(diagnostics_, range, where, *other);
     return false;
 }
 

@@ -15,6 +15,9 @@
 
 namespace qvm {
 
+/// Says that `range`, which stands at `where`, is a part of `other`'s, or has a part of it.
+void refuse_overlap(Diagnostics& diagnostics, const Range& range, Location where, const MemorySpec& other);
+
 /// Resolves starts that were left out and refuses what cannot be mapped: lengths of zero, parts of a page, ranges
 /// beyond 64 bits, overlaps.
 class MemoryPlan {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/memory_plan.hpp"
 #include "config/value_text.hpp"
 
 namespace qvm {
@@ -106,9 +107,7 @@ private:
         const auto other =
             std::ranges::find_if(config_.memory, [&](const MemorySpec& each) { return each.range.overlaps(range); });
         if (other == config_.memory.end()) return true;
-        refuse(location, fmt::format("the range {:#x} to {:#x} is taken", range.start(), range.last()));
-        diagnostics_.note(other->where, fmt::format("by this {}, which has {:#x} to {:#x}", other->rom ? "rom" : "ram",
-                                                    other->range.start(), other->range.last()));
+        refuse_overlap(diagnostics_, range, location.where, *other);
         return false;
     }
 

@@ -63,6 +63,12 @@ std::string unit_name(const TreeNode& node, std::uint64_t address) {
 
 }  // namespace
 
+bool has_register_of(const FoundNode& found, const PassedChip& chip) {
+    return std::ranges::any_of(chip.regions, [&](const PassedChip::Region& region) {
+        return std::ranges::any_of(found.reg, [&](const auto& reg) { return reg && reg->contains(region.host); });
+    });
+}
+
 TreePassed NodeCopier::copy(const FoundNode& top) {
     if (!top.node->children.empty()) number_phandles(*top.node, 0);
     TreePassed out = copy_one(top, true);
@@ -105,9 +111,7 @@ void NodeCopier::copy_below(const FoundNode& found, TreePassed& to, unsigned dep
 bool NodeCopier::is_wanted(const FoundNode& child, bool mapped) const {
     if (!is_okay(*child.node)) return false;
     if (!mapped || child.reg.empty()) return true;
-    return std::ranges::any_of(chip_.regions, [&](const PassedChip::Region& region) {
-        return std::ranges::any_of(child.reg, [&](const auto& reg) { return reg && reg->contains(region.host); });
-    });
+    return has_register_of(child, chip_);
 }
 
 /// `mapped`: its registers are the processor's.

@@ -21,6 +21,9 @@ struct TreePassed {
 /// What the copies of one `pass` may take in the guest's tree, in bytes.
 inline constexpr std::uint64_t kMostPassedTree = 16 * kKiB;
 
+/// Whether one of the node's registers is passed.
+[[nodiscard]] bool has_register_of(const FoundNode& found, const PassedChip& chip);
+
 class NodeCopier {
 public:
     /// What copies take, counted on from one to the next.

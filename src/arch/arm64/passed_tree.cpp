@@ -17,12 +17,6 @@ std::optional<FoundNode> find(const DeviceTree& tree, const std::string& name) {
     return address ? find_at(tree, *address) : find_named(tree, name);
 }
 
-bool has_register_of(const FoundNode& found, const PassedChip& chip) {
-    return std::ranges::any_of(chip.regions, [&](const PassedChip::Region& region) {
-        return std::ranges::any_of(found.reg, [&](const auto& reg) { return reg && reg->contains(region.host); });
-    });
-}
-
 }  // namespace
 
 const TreeNode* node_at(const DeviceTree& tree, std::uint64_t address) {

@@ -92,10 +92,13 @@ std::optional<fs::path> HostNode::by_phandle(std::uint32_t phandle) const {
     return std::nullopt;
 }
 
+/// As Linux 6.1 does, of_irq_find_parent(): a node above that is a controller is one as well.
 std::optional<fs::path> HostNode::interrupt_parent() const {
-    for (fs::path at = node_;; at = at.parent_path()) {
+    for (fs::path at = node_;;) {
         if (const auto phandle = cell_of(at / "interrupt-parent")) return by_phandle(*phandle);
         if (at == top_) return std::nullopt;
+        at = at.parent_path();
+        if (cell_of(at / "#interrupt-cells")) return at;
     }
 }
 

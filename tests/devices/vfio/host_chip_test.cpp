@@ -61,6 +61,18 @@ TEST_CASE(
     CHECK(dma.identity().cdev == "vfio3");
 }
 
+TEST_CASE("the interrupts of a device below a controller are that controller's") {
+    const Host host;
+    host.chips.property("gpio@b000000", "#interrupt-cells", cells({2}));
+    host.chips.property("gpio@b000000", "#address-cells", cells({1}));
+    host.chips.property("gpio@b000000", "#size-cells", cells({1}));
+    host.chips.property("gpio@b000000", "ranges", "");
+    host.chips.property("gpio@b000000/keys@b001000", "reg", cells({0xb00'1000, 0x1000}));
+    host.chips.property("gpio@b000000/keys@b001000", "interrupts", cells({3, 8, 4, 8, 5, 8}));
+    host.chips.add("b001000.keys", "gpio@b000000/keys@b001000", "vfio-platform");
+    CHECK(host.chip().interrupts == std::vector<std::optional<unsigned>>(3));  // not two of the GIC's
+}
+
 TEST_CASE("devices of AMBA's bus, of other firmware, and those that have no registers") {
     const Host host;
     host.chips.property("pl031@9010000", "reg", cells({0, 0x901'0000, 0, 0x1000}));
